@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// ServerOptions: listeners and limits of the HTTP server.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace fairlead::http {
+
+struct TlsOptions {
+  std::string certificate;  // PEM chain; empty: plain HTTP
+  std::string key;          // PEM
+  std::string client_ca;    // PEM; empty: clients need no certificate
+};
+
+struct Limits {
+  std::size_t connections = 10000;       // open at once, all listeners together
+  std::size_t header_bytes = 32 * 1024;  // of one request head
+  std::chrono::seconds header_time{10};  // to receive one request head, TLS handshake included
+  std::chrono::seconds idle_time{75};    // between two requests of a connection
+  std::chrono::seconds write_stall{60};  // a client that takes no byte for so long is cut
+  std::chrono::milliseconds drain{std::chrono::seconds(30)};  // for requests in flight at shutdown
+};
+
+struct ServerOptions {
+  std::vector<std::string> listen{"127.0.0.1:5000"};  // host:port, [v6]:port, unix:/path
+  TlsOptions tls;
+  std::size_t workers = 0;  // 0: one per core
+  Limits limits;
+};
+
+}  // namespace fairlead::http
