@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/disk_blob_store.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace fairlead::store {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+Result<void> make_directories(const std::string& path) {
+  std::error_code ec;
+  fs::create_directories(path, ec);
+  if (ec) return errno_error(ec.value(), "create directory " + path);
+  return {};
+}
+
+// Starting fails by it, so it says what the operator can do.
+std::unexpected<Error> unusable(Error error, const std::string& where) {
+  error = std::move(error).within(where);
+  error.context +=
+      "; name one that this user can create and write to (cache.directory, --cache-directory)";
+  return std::unexpected(std::move(error));
+}
+
+Result<void> sync_directory(const std::string& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || ::fsync(fd.get()) != 0) return errno_error(errno, "fsync " + path);
+  return {};
+}
+
+}  // namespace
+
+class DiskIngest final : public Ingest {
+ public:
+  DiskIngest(DiskBlobStore& store, oci::Digest digest, std::string path, UniqueFd fd)
+      : store_(store), digest_(std::move(digest)), path_(std::move(path)), fd_(std::move(fd)) {}
+
+  ~DiskIngest() override { discard(); }
+
+  void discard() override {
+    if (!std::exchange(is_settled_, true)) ::unlink(path_.c_str());
+  }
+
+  Result<void> write(ByteView bytes) override {
+    while (!bytes.empty()) {
+      const ssize_t n = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(size_));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return errno_error(errno, "write " + path_);
+      size_ += static_cast<std::uint64_t>(n);
+      bytes = bytes.subspan(static_cast<std::size_t>(n));
+    }
+    return {};
+  }
+
+  Result<void> commit() override {
+    // What was reserved beyond the end, when an upstream promised more than it sent.
+    if (::ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0) {
+      return errno_error(errno, "truncate " + path_);
+    }
+    if (auto published = store_.publish(path_, fd_.get(), digest_); !published) return published;
+    is_settled_ = true;
+    return {};
+  }
+
+  [[nodiscard]] int fd() const override { return fd_.get(); }
+
+ private:
+  DiskBlobStore& store_;
+  oci::Digest digest_;
+  std::string path_;
+  UniqueFd fd_;
+  std::uint64_t size_ = 0;
+  bool is_settled_ = false;  // committed or discarded
+};
+
+Result<std::unique_ptr<DiskBlobStore>> DiskBlobStore::open_directory(const std::string& directory) {
+  const std::string where = "cache directory " + directory;
+  for (const auto& path :
+       {directory, directory + "/tmp", directory + "/blobs/sha256", directory + "/blobs/sha512"}) {
+    if (auto made = make_directories(path); !made) {
+      return unusable(std::move(made.error()), where);
+    }
+  }
+  const std::string lock_path = directory + "/lock";
+  UniqueFd lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock) return unusable(errno_error(errno, "open lock").error(), where);
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    return internal_error(Code::Unavailable, where +
+                                                 " is in use by another process; give each its own "
+                                                 "(cache.directory, --cache-directory)");
+  }
+  std::unique_ptr<DiskBlobStore> store(new DiskBlobStore(directory, std::move(lock)));
+  if (auto removed = store->remove_leftovers(); !removed) {
+    return unusable(std::move(removed.error()), where);
+  }
+  return store;
+}
+
+Result<void> DiskBlobStore::remove_leftovers() {
+  std::error_code ec;
+  for (fs::directory_iterator it(directory_ + "/tmp", ec), end; !ec && it != end;
+       it.increment(ec)) {
+    std::error_code removing;
+    if (fs::remove(it->path(), removing)) ++leftovers_removed_;
+    if (removing) return errno_error(removing.value(), "remove " + it->path().string());
+  }
+  if (ec) return errno_error(ec.value(), "read tmp");
+  return {};
+}
+
+std::string DiskBlobStore::blob_path(const oci::Digest& digest) const {
+  const std::string_view hex = digest.hex();
+  std::string path;
+  path.reserve(directory_.size() + hex.size() + 20);
+  path.append(directory_).append("/blobs/").append(oci::to_string(digest.algorithm()));
+  path.append("/").append(hex.substr(0, 2)).append("/").append(hex);
+  return path;
+}
+
+Result<std::optional<BlobFile>> DiskBlobStore::open(const oci::Digest& digest) {
+  const std::string path = blob_path(digest);
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd && errno == ENOENT) return std::nullopt;
+  if (!fd) return errno_error(errno, "open " + path);
+  struct stat status{};
+  if (::fstat(fd.get(), &status) != 0) return errno_error(errno, "stat " + path);
+  if (!S_ISREG(status.st_mode)) return internal_error(Code::Io, path + " is not a regular file");
+  return BlobFile{std::move(fd), static_cast<std::uint64_t>(status.st_size)};
+}
+
+Result<std::unique_ptr<Ingest>> DiskBlobStore::begin(const oci::Digest& digest,
+                                                     std::optional<std::uint64_t> size) {
+  std::string path =
+      directory_ + "/tmp/" + std::string(digest.hex()) + "." + std::to_string(next_temporary_++);
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0440));
+  if (!fd) return errno_error(errno, "create " + path);
+  auto ingest = std::make_unique<DiskIngest>(*this, digest, path, std::move(fd));
+  if (size && *size > 0) {
+    const int rc = ::fallocate(ingest->fd(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(*size));
+    if (rc != 0 && errno != EOPNOTSUPP) return errno_error(errno, "reserve space for " + path);
+  }
+  return ingest;
+}
+
+Result<void> DiskBlobStore::publish(const std::string& temporary, int fd,
+                                    const oci::Digest& digest) const {
+  if (::fsync(fd) != 0) return errno_error(errno, "fsync " + temporary);
+  const std::string path = blob_path(digest);
+  const std::string parent = path.substr(0, path.rfind('/'));
+  if (::rename(temporary.c_str(), path.c_str()) != 0) {
+    if (errno != ENOENT) return errno_error(errno, "rename to " + path);
+    if (::mkdir(parent.c_str(), 0750) != 0 && errno != EEXIST) {
+      return errno_error(errno, "create directory " + parent);
+    }
+    if (auto synced = sync_directory(parent.substr(0, parent.rfind('/'))); !synced) return synced;
+    if (::rename(temporary.c_str(), path.c_str()) != 0)
+      return errno_error(errno, "rename to " + path);
+  }
+  return sync_directory(parent);
+}
+
+}  // namespace fairlead::store

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/disk_blob_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/wait.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "testing/blob_store_conformance.h"
+#include "testing/fake_blob_store.h"
+#include "testing/temporary_directory.h"
+
+namespace fairlead::testing {
+
+namespace fs = std::filesystem;
+
+std::string path_of_blob(const std::string& directory, const oci::Digest& digest) {
+  const std::string hex(digest.hex());
+  return directory + "/blobs/" + std::string(oci::to_string(digest.algorithm())) + "/" +
+         hex.substr(0, 2) + "/" + hex;
+}
+
+struct DiskStoreFactory {
+  store::BlobStore& store() { return *store_; }
+  void remove(const oci::Digest& digest) { fs::remove(path_of_blob(directory_.path(), digest)); }
+
+  TemporaryDirectory directory_;
+  std::unique_ptr<store::DiskBlobStore> store_ =
+      store::DiskBlobStore::open_directory(directory_.path()).value();
+};
+INSTANTIATE_TYPED_TEST_SUITE_P(Disk, BlobStoreConformance, DiskStoreFactory);
+
+// The fake that other modules' tests rely on keeps the same promises.
+struct FakeStoreFactory {
+  store::BlobStore& store() { return store_; }
+  void remove(const oci::Digest& digest) { store_.remove(digest); }
+  FakeBlobStore store_;
+};
+INSTANTIATE_TYPED_TEST_SUITE_P(Fake, BlobStoreConformance, FakeStoreFactory);
+
+}  // namespace fairlead::testing
+
+namespace fairlead::store {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+std::size_t files_below(const std::string& directory) {
+  std::size_t files = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(directory)) {
+    files += entry.is_regular_file() ? 1 : 0;
+  }
+  return files;
+}
+
+class DiskBlobStoreTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<DiskBlobStore> open() {
+    auto store = DiskBlobStore::open_directory(directory_.path());
+    EXPECT_TRUE(store) << store.error().context;
+    return *std::move(store);
+  }
+  void put(DiskBlobStore& store, std::optional<std::uint64_t> reserved = {}) {
+    const auto ingest = store.begin(digest_, reserved).value();
+    ASSERT_TRUE(ingest->write(as_byte_view(bytes_)));
+    ASSERT_TRUE(ingest->commit());
+  }
+
+  fairlead::testing::TemporaryDirectory directory_;
+  const std::string bytes_ = "some content";
+  const oci::Digest digest_ = oci::digest_of(oci::DigestAlgorithm::Sha256, as_byte_view(bytes_));
+};
+
+TEST_F(DiskBlobStoreTest, BlobsAreThereAfterARestart) {
+  put(*open());
+  const auto file = open()->open(digest_);
+  ASSERT_TRUE(file && *file);
+  EXPECT_EQ((*file)->size, bytes_.size());
+}
+
+TEST_F(DiskBlobStoreTest, LeftoversOfACrashAreRemovedAtStart) {
+  open();
+  for (const char* name : {"/tmp/aa.0", "/tmp/bb.17"})
+    std::ofstream(directory_.path() + name) << "x";
+  const auto store = open();
+  EXPECT_EQ(store->leftovers_removed(), 2u);
+  EXPECT_EQ(files_below(directory_ / "tmp"), 0u);
+}
+
+TEST_F(DiskBlobStoreTest, NeitherCommitNorDiscardLeavesATemporaryFile) {
+  const auto store = open();
+  put(*store);
+  store->begin(digest_, std::nullopt).value()->discard();
+  {
+    const auto abandoned = store->begin(digest_, 10).value();
+  }
+  EXPECT_EQ(files_below(directory_ / "tmp"), 0u);
+  EXPECT_EQ(files_below(directory_ / "blobs"), 1u);
+}
+
+TEST_F(DiskBlobStoreTest, ADirectoryInUseIsRefusedAndTheMessageSaysWhatToDo) {
+  const auto first = open();
+  const auto second = DiskBlobStore::open_directory(directory_.path());
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error().context, HasSubstr(directory_.path()));
+  EXPECT_THAT(second.error().context, HasSubstr("--cache-directory"));
+}
+
+TEST_F(DiskBlobStoreTest, ADirectoryInUseByAnotherProcessKeepsItsTemporaryFiles) {
+  const auto first = open();
+  const auto filling = first->begin(digest_, 100).value();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::_exit(DiskBlobStore::open_directory(directory_.path()) ? 1 : 0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 0) << "two processes used one directory";
+  ASSERT_TRUE(filling->write(as_byte_view(bytes_)));
+  EXPECT_TRUE(filling->commit());
+}
+
+TEST_F(DiskBlobStoreTest, ADirectoryThatCannotBeMadeIsNamedWithTheReason) {
+  const std::string in_the_way = directory_ / "file";
+  std::ofstream(in_the_way) << "x";
+  const auto store = DiskBlobStore::open_directory(in_the_way + "/cache");
+  ASSERT_FALSE(store);
+  EXPECT_THAT(store.error().context, HasSubstr(in_the_way + "/cache"));
+  EXPECT_THAT(store.error().context, HasSubstr("Not a directory"));
+  EXPECT_THAT(store.error().context, HasSubstr("--cache-directory"));
+}
+
+TEST_F(DiskBlobStoreTest, SpaceThatWasReservedAndNotNeededIsGivenBack) {
+  const auto store = open();
+  put(*store, 50'000'000);
+  struct stat status{};
+  ASSERT_EQ(::stat(fairlead::testing::path_of_blob(directory_.path(), digest_).c_str(), &status),
+            0);
+  EXPECT_EQ(static_cast<std::size_t>(status.st_size), bytes_.size());
+  EXPECT_LT(status.st_blocks * 512, 1'000'000);
+}
+
+TEST_F(DiskBlobStoreTest, AStoredBlobIsReadOnly) {
+  put(*open());
+  const auto mode = fs::status(fairlead::testing::path_of_blob(directory_.path(), digest_));
+  EXPECT_EQ(mode.permissions() & fs::perms(0222), fs::perms::none);
+  EXPECT_EQ(mode.permissions() & fs::perms::others_all, fs::perms::none);
+}
+
+// The attack: whoever may write into the directory points a digest at /etc/shadow.
+TEST_F(DiskBlobStoreTest, ALinkInPlaceOfABlobIsNotFollowed) {
+  const auto store = open();
+  const std::string path = fairlead::testing::path_of_blob(directory_.path(), digest_);
+  fs::create_directories(fs::path(path).parent_path());
+  std::ofstream(directory_ / "secret") << "secret";
+  fs::create_symlink(directory_ / "secret", path);
+  EXPECT_FALSE(store->open(digest_));
+}
+
+// tmpfs refuses at once to reserve more than it is large, so nothing is really filled up.
+TEST(DiskBlobStoreSpace, AFullDiskShowsWhenSpaceIsReserved) {
+  constexpr long kTmpfs = 0x01021994;
+  struct statfs status{};
+  if (::statfs("/dev/shm", &status) != 0 || status.f_type != kTmpfs || status.f_blocks == 0) {
+    GTEST_SKIP() << "needs /dev/shm on a tmpfs of limited size";
+  }
+  std::string path = "/dev/shm/fairlead-test-XXXXXX";
+  if (::mkdtemp(path.data()) == nullptr) GTEST_SKIP() << "needs a writable /dev/shm";
+  {
+    const auto store = DiskBlobStore::open_directory(path).value();
+    const auto digest = oci::digest_of(oci::DigestAlgorithm::Sha256, as_byte_view("x"));
+    const auto too_large = static_cast<std::uint64_t>(status.f_blocks) *
+                           static_cast<std::uint64_t>(status.f_bsize) * 2;
+    const auto ingest = store->begin(digest, too_large);
+    ASSERT_FALSE(ingest);
+    EXPECT_EQ(ingest.error().code, Code::NoSpace);
+    EXPECT_EQ(files_below(path + "/tmp"), 0u);
+  }
+  fs::remove_all(path);
+}
+
+// A disk of 256 KiB, mounted in a namespace of the calling thread's own. False without the right
+// to do so.
+bool mount_small_disk(const std::string& at) {
+  return ::unshare(CLONE_NEWNS) == 0 &&
+         ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+         ::mount("tmpfs", at.c_str(), "tmpfs", 0, "size=256k") == 0;
+}
+
+TEST_F(DiskBlobStoreTest, AFullDiskShowsWhenWritingAndWhatWasWrittenStaysReadable) {
+  bool has_disk = false;
+  std::thread thread([&] {
+    if (!(has_disk = mount_small_disk(directory_.path()))) return;
+    const auto store = open();
+    const auto ingest = store->begin(digest_, std::nullopt).value();
+    EXPECT_TRUE(ingest->write(as_byte_view("before")));
+    const auto written = ingest->write(as_byte_view(std::string(1'000'000, 'x')));
+    ASSERT_FALSE(written);
+    EXPECT_EQ(written.error().code, Code::NoSpace) << written.error().context;
+    EXPECT_EQ(fairlead::testing::read_all(ingest->fd(), 6), "before");
+    ingest->discard();
+    EXPECT_FALSE(store->open(digest_).value());
+  });
+  thread.join();
+  if (!has_disk) GTEST_SKIP() << "needs the right to mount a tmpfs";
+}
+
+}  // namespace
+}  // namespace fairlead::store
