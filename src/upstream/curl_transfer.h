@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// CurlTransfer: one request and its answer, as a coroutine sees it.
+//
+// libcurl delivers the body in 16 KiB portions, whenever it likes; we collect them:
+//
+//   libcurl --> filling_ (up to 256 KiB) --> lent_ (what the reader holds) --> reader
+//
+// A reader that waits is given whatever has come once libcurl has nothing more at the moment. A
+// reader that is behind finds filling_ full; then the transfer is paused, and the peer's TCP or
+// HTTP/2 window with it, so the memory of a transfer never exceeds these two.
+// One worker's thread.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "async/timer.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "upstream/curl_multi.h"
+#include "upstream/http_message.h"
+
+namespace fairlead::upstream {
+
+class CurlTransfer final : public CurlJob {
+ public:
+  CurlTransfer(std::shared_ptr<CurlMulti> multi, HttpRequest request);
+  ~CurlTransfer() override;  // cancels it
+  CurlTransfer(const CurlTransfer&) = delete;
+  CurlTransfer& operator=(const CurlTransfer&) = delete;
+
+  // Starts the transfer, once, and returns when the final head has come (not a 1xx).
+  async::Task<Result<void>> receive_head();
+
+  // See HttpResponse::read.
+  async::Task<Result<ByteView>> read();
+
+  [[nodiscard]] int status() const { return status_; }
+  [[nodiscard]] const Headers& headers() const { return headers_; }
+
+ private:
+  struct EasyCleanup {
+    void operator()(CURL* easy) const { ::curl_easy_cleanup(easy); }
+  };
+  struct ListCleanup {
+    void operator()(curl_slist* list) const { ::curl_slist_free_all(list); }
+  };
+
+  static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
+  static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
+
+  [[nodiscard]] Result<void> start();
+  bool set_headers();
+  bool take_header_line(std::string_view line);
+  std::size_t take_body(ByteView bytes);
+
+  void finished(CURLcode code) override;
+  void closed() override;
+  void stop();    // leaves the multi handle
+  void resume();  // after a pause
+  void wake();
+  async::Task<bool> wait_until(SteadyTime deadline);  // false: it has passed
+
+  std::shared_ptr<CurlMulti> multi_;
+  HttpRequest request_;
+  std::unique_ptr<CURL, EasyCleanup> easy_;
+  std::unique_ptr<curl_slist, ListCleanup> header_list_;
+  async::Timer waiter_;  // the coroutine that waits; woken by cancelling
+  bool is_waiting_ = false;
+
+  bool is_running_ = false;
+  bool is_paused_ = false;
+  std::unique_ptr<Error> error_;  // why it ended; null: not yet, or well
+
+  bool has_head_ = false;
+  int status_ = 0;
+  Headers headers_;
+  std::size_t head_size_ = 0;
+  const char* head_fault_ = nullptr;  // why we refused the head
+
+  std::vector<std::byte> filling_;
+  std::vector<std::byte> lent_;
+};
+
+}  // namespace fairlead::upstream

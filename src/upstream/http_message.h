@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// A request to an upstream, and the headers of its answer.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "upstream/options.h"
+
+namespace fairlead::upstream {
+
+class Headers {
+ public:
+  void add(std::string name, std::string value);
+  void clear() { entries_.clear(); }
+
+  // The first value of that name, any case; empty when absent. Valid until the next add().
+  [[nodiscard]] std::string_view find(std::string_view name) const;
+  [[nodiscard]] std::vector<std::string_view> find_all(std::string_view name) const;
+
+ private:
+  std::vector<std::pair<std::string, std::string>> entries_;
+};
+
+struct HttpRequest {
+  std::string method = "GET";  // GET, HEAD or POST
+  std::string url;             // absolute, http or https
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;  // of a POST; small
+  Timeouts timeouts;
+  std::string ca_file;   // PEM, instead of the system's; empty: SSL_CERT_FILE or the system's
+  std::string proxy;     // empty: from the environment
+  bool is_bulk = false;  // the answer may be large: large pieces, and a connection of its own
+};
+
+}  // namespace fairlead::upstream

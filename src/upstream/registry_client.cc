@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "upstream/registry_client.h"
+
+#include <algorithm>
+
+#include "oci/range.h"
+#include "upstream/answer.h"
+#include "upstream/redirect.h"
+
+namespace fairlead::upstream {
+namespace {
+
+std::string join(const std::vector<std::string_view>& values) {
+  std::string joined;
+  for (const std::string_view value : values) {
+    if (!joined.empty()) joined += ", ";
+    joined += value;
+  }
+  return joined;
+}
+
+class ResponseBody final : public Body {
+ public:
+  ResponseBody(std::unique_ptr<HttpResponse> response, std::string registry)
+      : response_(std::move(response)), registry_(std::move(registry)) {}
+
+  async::Task<Result<ByteView>> read() override {
+    auto piece = co_await response_->read();
+    if (!piece) {
+      co_return std::unexpected(std::move(piece.error()).within("registry " + registry_));
+    }
+    co_return piece;
+  }
+
+ private:
+  std::unique_ptr<HttpResponse> response_;
+  std::string registry_;
+};
+
+// The endpoint did not do its work, whoever asks and whatever for.
+bool is_outage(const Error& error) {
+  return error.code == Code::Unavailable || error.code == Code::Timeout ||
+         error.code == Code::TooManyRequests;
+}
+
+std::string range_header(std::uint64_t offset, std::optional<std::uint64_t> length) {
+  if (offset == 0 && !length) return {};
+  std::string header = "bytes=" + std::to_string(offset) + "-";
+  if (length) header += std::to_string(offset + *length - 1);
+  return header;
+}
+
+// A 206 must be the part that was asked for: bytes at another place would be written there.
+Result<void> check_partial(const HttpResponse& response, std::uint64_t offset,
+                           std::optional<std::uint64_t> length, ContentHead& head) {
+  const auto corrupt = [](std::string context) {
+    return upstream_error(Code::Corrupt, Retry::No, std::move(context));
+  };
+  const auto part = oci::parse_content_range(response.headers().find("Content-Range"));
+  if (!part) return corrupt("answered 206 with a missing or malformed Content-Range");
+  const auto [first, count] = part->range;
+  if (first != offset || (length && count > *length)) {
+    return corrupt("answered another range than was asked for");
+  }
+  if (head.size && *head.size != count) {
+    return corrupt("answered a Content-Length that contradicts its Content-Range");
+  }
+  const bool is_cut_short =
+      part->size && (length ? count < *length : true) && first + count < *part->size;
+  if (is_cut_short) return corrupt("answered less than the range that was asked for");
+  head.size = part->size;
+  return {};
+}
+
+Result<void> check_digest(const ContentHead& head, const std::optional<oci::Digest>& asked) {
+  if (!asked || !head.digest || head.digest->algorithm() != asked->algorithm()) return {};
+  if (*head.digest == *asked) return {};
+  return upstream_error(
+      Code::Corrupt, Retry::No,
+      "answered " + asked->str() + " with a Docker-Content-Digest of " + head.digest->str());
+}
+
+}  // namespace
+
+RegistryClient::RegistryClient(RegistryOptions options, HttpTransport& transport,
+                               const RegistryServices& services, RetryPolicy retry_policy)
+    : options_(std::move(options)),
+      transport_(transport),
+      clock_(services.clock),
+      retry_policy_(retry_policy),
+      endpoints_(options_.url, options_.mirrors, services.clock),
+      authenticator_(options_, transport, services.tokens, services.credentials, services.log),
+      chance_(std::random_device{}()) {}
+
+async::Task<Result<ContentHead>> RegistryClient::head_manifest(std::string repository,
+                                                               std::string reference,
+                                                               std::string accept) {
+  const auto asked = oci::Digest::parse(reference);
+  auto answer = co_await ask_any({.method = "HEAD",
+                                  .repository = std::move(repository),
+                                  .path = "manifests/" + reference,
+                                  .accept = std::move(accept)});
+  if (!answer) co_return std::unexpected(std::move(answer.error()));
+  auto head = read_content_head(*answer->response);
+  if (!head) co_return std::unexpected(explained(std::move(head.error())));
+  if (auto checked = check_digest(*head, asked); !checked) {
+    co_return std::unexpected(explained(std::move(checked.error())));
+  }
+  co_return head;
+}
+
+async::Task<Result<Download>> RegistryClient::get_manifest(std::string repository,
+                                                           std::string reference,
+                                                           std::string accept) {
+  const auto asked = oci::Digest::parse(reference);
+  auto answer = co_await ask_any({.repository = std::move(repository),
+                                  .path = "manifests/" + reference,
+                                  .accept = std::move(accept)});
+  if (!answer) co_return std::unexpected(std::move(answer.error()));
+  auto head = read_content_head(*answer->response);
+  if (!head) co_return std::unexpected(explained(std::move(head.error())));
+  if (auto checked = check_digest(*head, asked); !checked) {
+    co_return std::unexpected(explained(std::move(checked.error())));
+  }
+  co_return Download{
+      .head = *std::move(head),
+      .body = std::make_unique<ResponseBody>(std::move(answer->response), options_.name)};
+}
+
+async::Task<Result<ContentHead>> RegistryClient::head_blob(std::string repository,
+                                                           oci::Digest digest) {
+  auto answer = co_await ask_any(
+      {.method = "HEAD", .repository = repository, .path = "blobs/" + digest.str()});
+  if (!answer) co_return std::unexpected(std::move(answer.error()));
+  if (answer->response->status() != 200) {
+    // Redirected to a location that is signed for GET and refuses HEAD: one byte tells the size.
+    auto probe = co_await get_blob(std::move(repository), digest, 0, 1);
+    if (!probe) co_return std::unexpected(std::move(probe.error()));
+    co_return std::move(probe->head);
+  }
+  auto head = read_content_head(*answer->response);
+  if (!head) co_return std::unexpected(explained(std::move(head.error())));
+  if (auto checked = check_digest(*head, digest); !checked) {
+    co_return std::unexpected(explained(std::move(checked.error())));
+  }
+  co_return head;
+}
+
+async::Task<Result<Download>> RegistryClient::get_blob(std::string repository, oci::Digest digest,
+                                                       std::uint64_t offset,
+                                                       std::optional<std::uint64_t> length) {
+  const std::string range = range_header(offset, length);
+  auto answer = co_await ask_any({.repository = std::move(repository),
+                                  .path = "blobs/" + digest.str(),
+                                  .range = range,
+                                  .is_bulk = true});
+  if (!answer) co_return std::unexpected(std::move(answer.error()));
+  auto head = read_content_head(*answer->response);
+  if (!head) co_return std::unexpected(explained(std::move(head.error())));
+  auto checked = check_digest(*head, digest);
+  const bool is_partial = answer->response->status() == 206;
+  if (checked && is_partial) {
+    checked = range.empty() ? upstream_error(Code::Corrupt, Retry::No,
+                                             "answered a part where the whole was asked for")
+                            : check_partial(*answer->response, offset, length, *head);
+  }
+  if (!checked) co_return std::unexpected(explained(std::move(checked.error())));
+  co_return Download{
+      .head = *std::move(head),
+      .offset = is_partial ? offset : 0,
+      .body = std::make_unique<ResponseBody>(std::move(answer->response), options_.name)};
+}
+
+async::Task<Result<Document>> RegistryClient::get_document(std::string repository,
+                                                           std::string path_and_query,
+                                                           std::string accept, std::size_t limit) {
+  auto answer = co_await ask_any({.repository = std::move(repository),
+                                  .path = std::move(path_and_query),
+                                  .accept = std::move(accept)});
+  if (!answer) co_return std::unexpected(std::move(answer.error()));
+  auto head = read_content_head(*answer->response);
+  if (!head) co_return std::unexpected(explained(std::move(head.error())));
+  auto body = co_await read_whole(*answer->response, limit);
+  if (!body) co_return std::unexpected(explained(std::move(body.error())));
+  const Headers& headers = answer->response->headers();
+  co_return Document{.body = *std::move(body),
+                     .media_type = std::move(head->media_type),
+                     .link = join(headers.find_all("Link")),
+                     .filters_applied = join(headers.find_all("OCI-Filters-Applied")),
+                     .warning = join(headers.find_all("Warning"))};
+}
+
+async::Task<Result<RegistryClient::Answer>> RegistryClient::ask_any(Question question) {
+  const auto order = endpoints_.order();
+  const std::size_t attempts = std::max(retry_policy_.attempts, order.size());
+  const SteadyTime begun = clock_.steady();
+  std::optional<Error> own_error;
+  for (std::size_t attempt = 0; attempt < attempts; ++attempt) {
+    const std::size_t endpoint = order[attempt % order.size()];
+    auto answer = co_await ask_endpoint(endpoint, question);
+    if (answer) {
+      endpoints_.answered(endpoint);
+      co_return answer;
+    }
+    Error error = std::move(answer.error());
+    const bool is_own = endpoint == Endpoints::kOwn;
+    if (error.code == Code::Cancelled || (is_own && !is_outage(error))) {
+      co_return std::unexpected(explained(std::move(error)));
+    }
+    if (is_outage(error)) endpoints_.failed(endpoint);
+    if (is_own) own_error = error;
+
+    const bool has_asked_all = attempt + 1 >= order.size();
+    if (!has_asked_all) continue;
+    const auto spent =
+        std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady() - begun);
+    const double chance = std::generate_canonical<double, 16>(chance_);
+    const auto pause =
+        pause_before_retry(retry_policy_, *own_error, attempt + 1 - order.size(), spent, chance);
+    if (!pause) break;
+    if (attempt + 1 < attempts) co_await async::sleep_for(*pause);
+  }
+  co_return std::unexpected(explained(*std::move(own_error)));
+}
+
+async::Task<Result<RegistryClient::Answer>> RegistryClient::ask_endpoint(std::size_t endpoint,
+                                                                         Question question) {
+  const std::string url = endpoints_.url(endpoint);
+  auto login = co_await authenticator_.begin(url, question.repository);
+  for (int refusals = 0;; ++refusals) {
+    if (!login) co_return std::unexpected(std::move(login.error()));
+    auto answer = co_await ask_once(url, question, login->authorization);
+    if (!answer) co_return answer;
+    HttpResponse& response = *answer->response;
+    const int status = response.status();
+    if (status == 200 || (status == 206 && !question.range.empty())) co_return answer;
+
+    const bool is_probe_refused = answer->is_from_elsewhere && question.method == "HEAD" &&
+                                  question.path.starts_with("blobs/") &&
+                                  (status == 403 || status == 405 || status == 501);
+    if (is_probe_refused) co_return answer;  // head_blob knows another way
+    Error error = co_await read_error(response);
+    if (answer->is_from_elsewhere && (status == 401 || status == 403)) {
+      // Its storage refuses what it has signed itself: no word about the caller's rights.
+      error.code = Code::Unavailable;
+      error.retry = Retry::Yes;
+      error.context = "its storage " + error.context;
+    }
+    const auto challenges = response.headers().find_all("WWW-Authenticate");
+    const bool is_refusal =
+        status == 401 || (status == 403 && challenges.empty() && !login->authorization.empty());
+    const bool is_final =
+        answer->is_from_elsewhere || !is_refusal || refusals == Authenticator::kMaxRefusals;
+    if (is_final) co_return std::unexpected(std::move(error));
+
+    auto next = co_await authenticator_.after_refusal(
+        url, question.repository, {challenges.begin(), challenges.end()}, *std::move(login));
+    if (!next) co_return std::unexpected(std::move(next.error()));
+    if (!*next) co_return std::unexpected(std::move(error));
+    login = **std::move(next);
+  }
+}
+
+async::Task<Result<RegistryClient::Answer>> RegistryClient::ask_once(std::string endpoint,
+                                                                     Question question,
+                                                                     Secret authorization) {
+  std::string url = endpoint + "/v2/" + question.repository + "/" + question.path;
+  bool is_elsewhere = false;
+  for (int redirects = 0;; ++redirects) {
+    auto response = co_await transport_.send(request_for(question, url, authorization));
+    if (!response) co_return std::unexpected(std::move(response.error()));
+    if (!is_redirect((*response)->status())) {
+      co_return Answer{.response = *std::move(response), .is_from_elsewhere = is_elsewhere};
+    }
+    if (redirects == kMaxRedirects) {
+      co_return upstream_error(Code::Corrupt, Retry::No, "redirects too many times");
+    }
+    const std::string location((*response)->headers().find("Location"));
+    auto target = redirect_target(endpoint, url, location);
+    if (!target) co_return std::unexpected(std::move(target.error()));
+    if (!target->keeps_authorization) {
+      authorization = Secret();  // and never gets it back
+      is_elsewhere = true;
+    }
+    url = std::move(target->url);
+  }
+}
+
+HttpRequest RegistryClient::request_for(const Question& question, std::string url,
+                                        const Secret& authorization) const {
+  HttpRequest request{.method = question.method,
+                      .url = std::move(url),
+                      .timeouts = options_.timeouts,
+                      .ca_file = options_.ca_file,
+                      .proxy = options_.proxy,
+                      .is_bulk = question.is_bulk};
+  const auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) request.headers.emplace_back(name, value);
+  };
+  add("Accept", question.accept);
+  add("Range", question.range);
+  add("Authorization", authorization.reveal());
+  return request;
+}
+
+Error RegistryClient::explained(Error error) const {
+  const bool has_credentials = options_.credentials || !options_.credential_helper.empty();
+  if (error.code == Code::Unauthorized && !has_credentials) {
+    error.context += "; it may want credentials, and none are configured for it";
+  } else if (error.code == Code::Unauthorized) {
+    error.context += "; check the credentials configured for it";
+  } else if (is_outage(error) && error.code != Code::TooManyRequests && error.retry == Retry::Yes) {
+    error.context += "; check its url, the proxy and the network if this lasts";
+  }
+  return std::move(error).within("registry " + options_.name);
+}
+
+}  // namespace fairlead::upstream

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// RegistryClient: a Registry spoken to over HTTP (OCI distribution-spec 1.1).
+//
+// Each call is three loops, one inside the other:
+//   ask_any       the registry, then its mirrors, then, after a pause, again
+//   ask_endpoint  log in as the challenges ask
+//   ask_once      follow redirects, the Authorization staying behind
+// Only the registry itself can say that something does not exist or may not be had: what a mirror
+// refuses, it just does not have.
+// One worker's thread.
+#pragma once
+
+#include <random>
+#include <string>
+
+#include "base/clock.h"
+#include "telemetry/log.h"
+#include "upstream/authenticator.h"
+#include "upstream/endpoints.h"
+#include "upstream/http_transport.h"
+#include "upstream/options.h"
+#include "upstream/registry.h"
+#include "upstream/retry_policy.h"
+
+namespace fairlead::upstream {
+
+// What a registry's clients on all workers share. All must outlive them.
+struct RegistryServices {
+  TokenSource& tokens;            // of all registries
+  CredentialSource& credentials;  // of this registry
+  const Clock& clock;
+  telemetry::Log& log;
+};
+
+class RegistryClient final : public Registry {
+ public:
+  // `transport` is the worker's, and must outlive it. `options` have been validated.
+  RegistryClient(RegistryOptions options, HttpTransport& transport,
+                 const RegistryServices& services, RetryPolicy retry_policy = {});
+
+  async::Task<Result<ContentHead>> head_manifest(std::string repository, std::string reference,
+                                                 std::string accept) override;
+  async::Task<Result<Download>> get_manifest(std::string repository, std::string reference,
+                                             std::string accept) override;
+  async::Task<Result<ContentHead>> head_blob(std::string repository, oci::Digest digest) override;
+  async::Task<Result<Download>> get_blob(std::string repository, oci::Digest digest,
+                                         std::uint64_t offset,
+                                         std::optional<std::uint64_t> length) override;
+  async::Task<Result<Document>> get_document(std::string repository, std::string path_and_query,
+                                             std::string accept, std::size_t limit) override;
+
+ private:
+  struct Question {
+    std::string method = "GET";
+    std::string repository;
+    std::string path;  // after /v2/<repository>/
+    std::string accept;
+    std::string range;
+    bool is_bulk = false;
+  };
+  struct Answer {
+    std::unique_ptr<HttpResponse> response;
+    bool is_from_elsewhere = false;  // a redirect has left the endpoint: a bucket answers
+  };
+
+  async::Task<Result<Answer>> ask_any(Question question);
+  async::Task<Result<Answer>> ask_endpoint(std::size_t endpoint, Question question);
+  async::Task<Result<Answer>> ask_once(std::string endpoint, Question question,
+                                       Secret authorization);
+  HttpRequest request_for(const Question& question, std::string url,
+                          const Secret& authorization) const;
+  [[nodiscard]] Error explained(Error error) const;
+
+  const RegistryOptions options_;
+  HttpTransport& transport_;
+  const Clock& clock_;
+  const RetryPolicy retry_policy_;
+  Endpoints endpoints_;
+  Authenticator authenticator_;
+  std::minstd_rand chance_;
+};
+
+}  // namespace fairlead::upstream

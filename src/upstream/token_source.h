@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// TokenSource: the Bearer tokens of all registries, fetched once and shared by all workers.
+//
+// A token is kept by registry, token service, scope (repository and actions) and identity, so that
+// none ever serves another registry, repository or user; and dropped before it expires.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "async/task.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/secret.h"
+#include "upstream/single_flight.h"
+#include "upstream/token_exchange.h"
+
+namespace fairlead::upstream {
+
+// Thread-safe.
+class TokenSource {
+ public:
+  static constexpr std::size_t kCapacity = 4096;  // tokens
+
+  // `clock` must outlive it.
+  explicit TokenSource(const Clock& clock, std::size_t capacity = kCapacity);
+
+  // A token for `request`: remembered, or fetched through `channel`, whose transport must belong
+  // to the caller's worker. Callers that want the same token at once share one fetch. Errors as
+  // exchange_token.
+  async::Task<Result<Secret>> token(TokenChannel channel, TokenRequest request);
+
+  // The registry refused `token`: forget it.
+  void drop(const TokenRequest& request, const Secret& token);
+
+ private:
+  struct Entry {
+    SingleFlight<Secret> flight;
+    Secret token;  // these two under mutex_
+    SteadyTime good_until{};
+  };
+
+  static std::string key_of(const TokenRequest& request);
+  async::Task<Result<Secret>> fetch(std::shared_ptr<Entry> entry, TokenChannel channel,
+                                    TokenRequest request);
+  std::shared_ptr<Entry> entry_of(const std::string& key);
+  std::optional<Secret> remembered(const Entry& entry);
+  void make_room();  // with mutex_ held
+
+  const Clock& clock_;
+  const std::size_t capacity_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::shared_ptr<Entry>> entries_;
+};
+
+}  // namespace fairlead::upstream
