@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Route: a rule that maps what a client names to a repository of a registry.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+namespace fairlead::routing {
+
+// As configured. Exactly one of the three shapes:
+//   match                the client's repository: "alpine" is that one, "bp/" a prefix, "" any
+//   host [+ match]       the Host it asked: "ghcr.example.org" or "*.mirror.example.org"
+//   name_space           containerd's ?ns=: "docker.io", or "*"
+// `to` is "registry/" + remote prefix (or, for an exact match, the remote repository); "{1}" in it
+// is what the "*" stood for.
+struct RouteOptions {
+  std::optional<std::string> match;
+  std::optional<std::string> host;
+  std::optional<std::string> name_space;
+  std::string to;
+  std::size_t line = 0;  // in the configuration file; 0: built in
+};
+
+}  // namespace fairlead::routing

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "routing/route_check.h"
+
+#include <algorithm>
+
+#include "oci/name.h"
+
+namespace fairlead::routing {
+namespace {
+
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+std::string quote(std::string_view text) { return "\"" + std::string(text) + "\""; }
+
+bool is_prefix(std::string_view match) { return match.empty() || match.ends_with('/'); }
+
+// A repository, or one with '/' behind it, or nothing.
+bool is_match(std::string_view match) {
+  if (match.ends_with('/'))
+    match.remove_suffix(1);
+  else if (match.empty())
+    return true;
+  return oci::is_repository_name(match);
+}
+
+// A host name or IPv4 address. (A port would never match: routes see hosts without it.)
+bool is_host(std::string_view text) {
+  return !text.empty() && !text.starts_with('.') && text.size() <= 253 &&
+         std::ranges::all_of(text, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+                  c == '_';
+         });
+}
+
+void check_shape(const RouteOptions& route, std::vector<std::string>& problems) {
+  if (!route.match && !route.host && !route.name_space) {
+    problems.emplace_back("a route needs one of match, host and namespace");
+  }
+  if (route.name_space && (route.match || route.host)) {
+    problems.emplace_back("namespace cannot be combined with match or host");
+  }
+  if (route.match && !is_match(*route.match)) {
+    problems.push_back("match " + quote(*route.match) +
+                       " is neither a repository nor a prefix that ends with '/'");
+  }
+  if (route.host) {
+    const std::string host = to_lower(*route.host);
+    const std::string_view suffix = wildcard_suffix(host);
+    if (!is_host(suffix.empty() ? std::string_view(host) : suffix.substr(1))) {
+      problems.push_back("host " + quote(*route.host) +
+                         " is neither a host without port nor \"*.\" and one");
+    }
+  }
+  if (route.name_space && *route.name_space != "*" &&
+      (route.name_space->empty() || contains(*route.name_space, "*") ||
+       contains(*route.name_space, "/"))) {
+    problems.push_back("namespace " + quote(*route.name_space) +
+                       " is neither \"*\" nor a host with or without port");
+  }
+}
+
+// `remote` is the part of `to` behind the registry.
+void check_remote(const RouteOptions& route, std::string_view remote, bool is_exact,
+                  std::vector<std::string>& problems) {
+  // Any valid component may come for "{1}".
+  const std::string sample = substitute(remote, "x");
+  if (is_exact) {
+    if (!oci::is_repository_name(sample)) {
+      problems.push_back("to " + quote(route.to) + " does not name the one repository that match " +
+                         quote(*route.match) + " means");
+    }
+  } else if (!is_match(sample)) {
+    problems.push_back("to " + quote(route.to) + " is not a registry and a repository prefix");
+  } else if (!is_prefix(sample)) {
+    problems.push_back("to " + quote(route.to) + " must end with '/', as a prefix does");
+  }
+}
+
+}  // namespace
+
+std::string to_lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
+std::string_view wildcard_suffix(std::string_view host) {
+  return host.starts_with("*.") ? host.substr(1) : std::string_view();
+}
+
+CheckedRoute check_route(const RouteOptions& route, const RegistryNames& registries) {
+  CheckedRoute checked{.mapping = {.line = route.line}};
+  check_shape(route, checked.problems);
+
+  const bool has_star = (route.host && contains(*route.host, "*")) || route.name_space == "*";
+  if (contains(route.to, kPlaceholder) && !has_star) {
+    checked.problems.push_back("to " + quote(route.to) +
+                               " has a {1}, but there is no * that it could stand for");
+  }
+  const std::size_t slash = route.to.find('/');
+  if (slash == std::string::npos) {
+    checked.problems.push_back("to " + quote(route.to) + " has no '/' behind the registry");
+    return checked;
+  }
+  checked.mapping.registry = route.to.substr(0, slash);
+  checked.mapping.remote = route.to.substr(slash + 1);
+  if (!contains(checked.mapping.registry, kPlaceholder) &&
+      !registries.contains(checked.mapping.registry)) {
+    checked.problems.push_back("to " + quote(route.to) + ": there is no registry " +
+                               quote(checked.mapping.registry));
+  }
+  const bool is_exact = route.match && !is_prefix(*route.match);
+  check_remote(route, checked.mapping.remote, is_exact, checked.problems);
+  return checked;
+}
+
+}  // namespace fairlead::routing

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// What can be wrong with one route by itself, and its compiled form when nothing is.
+#pragma once
+
+#include <functional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "routing/mapping.h"
+#include "routing/route.h"
+
+namespace fairlead::routing {
+
+// A registry name that is configured.
+using RegistryNames = std::set<std::string, std::less<>>;
+
+struct CheckedRoute {
+  Mapping mapping;
+  std::vector<std::string> problems;  // empty: the mapping can be used
+};
+
+CheckedRoute check_route(const RouteOptions& route, const RegistryNames& registries);
+
+// The part of a wildcard host behind the '*': ".mirror.example.org"; empty when it is none.
+std::string_view wildcard_suffix(std::string_view host);
+
+std::string to_lower(std::string_view text);
+
+}  // namespace fairlead::routing

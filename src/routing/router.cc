@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "routing/router.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <utility>
+
+#include "oci/name.h"
+#include "routing/mapping.h"
+#include "routing/route_check.h"
+
+namespace fairlead::routing {
+namespace {
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && to_lower(a) == to_lower(b);
+}
+
+}  // namespace
+
+struct Router::Table {
+  struct Wildcard {
+    std::string suffix;  // ".mirror.example.org"
+    MatchTable matches;
+  };
+
+  std::map<std::string, bool, std::less<>> registries;      // name -> has official images
+  std::map<std::string, MatchTable, std::less<>> hosts;     // lower case
+  std::vector<Wildcard> wildcard_hosts;                     // longest suffix first
+  std::map<std::string, Mapping, std::less<>> name_spaces;  // lower case; "*" for any
+  MatchTable matches;
+
+  // Puts a checked route where it belongs. Gives the earlier route that means the same, which
+  // stays; nullptr when there is none.
+  const Mapping* add(const RouteOptions& route, Mapping mapping);
+
+  [[nodiscard]] std::optional<Target> target(const Mapping& mapping, std::string_view star,
+                                             std::string_view remainder) const;
+};
+
+const Mapping* Router::Table::add(const RouteOptions& route, Mapping mapping) {
+  const std::string_view match = route.match ? std::string_view(*route.match) : "";
+  if (route.name_space) {
+    const auto [at, is_new] =
+        name_spaces.try_emplace(to_lower(*route.name_space), std::move(mapping));
+    return is_new ? nullptr : &at->second;
+  }
+  if (!route.host) return matches.add(match, std::move(mapping));
+
+  const std::string host = to_lower(*route.host);
+  const std::string_view suffix = wildcard_suffix(host);
+  if (suffix.empty()) return hosts[host].add(match, std::move(mapping));
+  auto wildcard = std::ranges::find(wildcard_hosts, suffix, &Wildcard::suffix);
+  if (wildcard == wildcard_hosts.end()) {
+    const auto shorter = std::ranges::find_if(
+        wildcard_hosts, [&](const Wildcard& other) { return other.suffix.size() < suffix.size(); });
+    wildcard = wildcard_hosts.insert(shorter, Wildcard{.suffix = std::string(suffix)});
+  }
+  return wildcard->matches.add(match, std::move(mapping));
+}
+
+// Only a registry that is configured and a repository that is valid come out, whatever `star`,
+// which a client chose, may be.
+std::optional<Target> Router::Table::target(const Mapping& mapping, std::string_view star,
+                                            std::string_view remainder) const {
+  const auto registry = registries.find(substitute(mapping.registry, star));
+  if (registry == registries.end()) return std::nullopt;
+  std::string remote = substitute(mapping.remote, star);
+  remote += remainder;
+  const bool is_official = registry->second && remote.find('/') == std::string::npos;
+  if (is_official) remote.insert(0, "library/");
+  if (!oci::is_repository_name(remote)) return std::nullopt;
+  return Target{.registry = registry->first, .remote_repository = std::move(remote)};
+}
+
+std::optional<Target> Router::route(const RouteQuery& query) const {
+  const Table& table = *table_;
+  std::string host = to_lower(query.host);
+  if (host.ends_with('.')) host.pop_back();  // the root of the DNS, written out
+
+  if (const auto exact = table.hosts.find(host); exact != table.hosts.end()) {
+    if (const auto found = exact->second.find(query.repository)) {
+      return table.target(*found->mapping, {}, found->remainder);
+    }
+  }
+  for (const Table::Wildcard& wildcard : table.wildcard_hosts) {
+    if (host.size() <= wildcard.suffix.size() || !host.ends_with(wildcard.suffix)) continue;
+    if (const auto found = wildcard.matches.find(query.repository)) {
+      const auto star = std::string_view(host).substr(0, host.size() - wildcard.suffix.size());
+      return table.target(*found->mapping, star, found->remainder);
+    }
+  }
+  if (!query.name_space.empty() && !equal_ignoring_case(query.name_space, query.authority)) {
+    const std::string name_space = to_lower(query.name_space);
+    auto found = table.name_spaces.find(name_space);
+    if (found == table.name_spaces.end()) found = table.name_spaces.find("*");
+    if (found == table.name_spaces.end()) return std::nullopt;
+    return table.target(found->second, name_space, query.repository);
+  }
+  if (const auto found = table.matches.find(query.repository)) {
+    return table.target(*found->mapping, {}, found->remainder);
+  }
+  return std::nullopt;
+}
+
+std::expected<Router, std::vector<Router::Problem>> Router::build(
+    const std::vector<RouteOptions>& routes, const std::vector<RegistryName>& registries) {
+  auto table = std::make_unique<Table>();
+  RegistryNames names;
+  for (const RegistryName& registry : registries) {
+    names.insert(registry.name);
+    table->registries.emplace(registry.name, registry.has_official_images);
+  }
+
+  std::vector<Problem> problems;
+  for (const RouteOptions& route : routes) {
+    CheckedRoute checked = check_route(route, names);
+    for (std::string& text : checked.problems) {
+      problems.push_back({.line = route.line, .text = std::move(text)});
+    }
+    if (!checked.problems.empty()) continue;
+    if (const Mapping* earlier = table->add(route, std::move(checked.mapping))) {
+      const std::string where =
+          earlier->line == 0 ? "" : " on line " + std::to_string(earlier->line);
+      problems.push_back(
+          {.line = route.line, .text = "an earlier route" + where + " means the same"});
+    }
+  }
+  if (!problems.empty()) return std::unexpected(std::move(problems));
+  return Router(std::move(table));
+}
+
+Router::Router(std::unique_ptr<const Table> table) : table_(std::move(table)) {}
+Router::Router(Router&&) noexcept = default;
+Router& Router::operator=(Router&&) noexcept = default;
+Router::~Router() = default;
+
+std::vector<RouteOptions> default_routes(const std::vector<RegistryName>& registries) {
+  constexpr std::string_view kDockerHub = "docker.io";
+  std::vector<RouteOptions> routes;
+  for (const RegistryName& registry : registries) {
+    // A name with a port is no repository component; ?ns= still selects it.
+    if (!oci::is_repository_name(registry.name)) continue;
+    routes.push_back({.match = registry.name + "/", .to = registry.name + "/"});
+  }
+  routes.push_back({.name_space = "*", .to = "{1}/"});
+  if (std::ranges::find(registries, kDockerHub, &RegistryName::name) != registries.end()) {
+    routes.push_back({.match = "", .to = std::string(kDockerHub) + "/"});
+  }
+  return routes;
+}
+
+}  // namespace fairlead::routing

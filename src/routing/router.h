@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Router: which registry and repository a request means.
+//
+// The most specific route wins: host + prefix, host, namespace, longest prefix; an exact host
+// before a wildcard, an exact repository before a prefix. Immutable once built, so any thread may
+// ask it. Pure: it never invents an upstream from what a client sent; a wildcard only ever
+// selects a registry that is configured (the attack: ?ns=169.254.169.254 turns a gateway into a
+// way around a firewall).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "routing/route.h"
+
+namespace fairlead::routing {
+
+// What the router has to know of a registry.
+struct RegistryName {
+  std::string name;                  // "docker.io"
+  bool has_official_images = false;  // Docker Hub: one-component names live under library/
+};
+
+struct RouteQuery {
+  std::string_view host;        // of the request, without port, any case; empty when unknown
+  std::string_view authority;   // the Host header as sent
+  std::string_view name_space;  // ?ns=, may carry a port; empty when absent or equal to `authority`
+  std::string_view repository;  // valid by the grammar
+};
+
+struct Target {
+  std::string registry;           // a configured name
+  std::string remote_repository;  // valid by the grammar
+};
+
+class Router {
+ public:
+  // Fails with every problem at once (unknown registry, two routes that mean the same, a `{1}`
+  // without a `*`, ...): one Error a problem, context without file and line; `line` of the route.
+  struct Problem {
+    std::size_t line = 0;
+    std::string text;
+  };
+  static std::expected<Router, std::vector<Problem>> build(
+      const std::vector<RouteOptions>& routes, const std::vector<RegistryName>& registries);
+
+  // nullopt: no route. A namespace that no route names is no route either, whatever a prefix
+  // would say: serving another registry's image of the same name would be wrong.
+  [[nodiscard]] std::optional<Target> route(const RouteQuery& query) const;
+
+  Router(Router&&) noexcept;
+  Router& operator=(Router&&) noexcept;
+  ~Router();
+
+ private:
+  struct Table;
+  explicit Router(std::unique_ptr<const Table> table);
+  std::unique_ptr<const Table> table_;
+};
+
+// The routes of a configuration that names none: every registry as a prefix and as a namespace,
+// bare names to docker.io.
+std::vector<RouteOptions> default_routes(const std::vector<RegistryName>& registries);
+
+}  // namespace fairlead::routing
