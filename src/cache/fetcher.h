@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fetcher: content by digest: hit, join or fill.
+//
+//   hit   it is in the store, and this repository is known to hold it
+//   join  a fill of it is under way
+//   fill  this call begins one
+//
+// Authority comes before content: what is stored, or being filled for somebody else, is given
+// only to a caller whose own repository is known to hold it (a link); else the upstream is asked.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "async/task.h"
+#include "base/error.h"
+#include "cache/content.h"
+#include "cache/services.h"
+#include "cache/source.h"
+#include "oci/digest.h"
+#include "upstream/registry.h"
+
+namespace fairlead::cache {
+
+// One a worker: its tasks run there.
+class Fetcher {
+ public:
+  explicit Fetcher(Services& services) : services_(services) {}
+
+  // The content of `digest` as `source` holds it. A manifest is verified in full when this
+  // returns; a blob may still be on its way.
+  async::Task<Result<Content>> fetch(Source source, oci::Digest digest);
+
+  // What is known of it, without its bytes: from the store and the index, else by HEAD.
+  async::Task<Result<upstream::ContentHead>> describe(Source source, oci::Digest digest);
+
+  // What a tag means now: its digest, type and size where the upstream tells them by HEAD. An
+  // upstream that has no HEAD is no error: then nothing is known.
+  async::Task<Result<upstream::ContentHead>> resolve(Source source, std::string tag);
+
+  // The manifest behind a tag whose digest the upstream does not tell by HEAD: fetched whole.
+  async::Task<Result<Content>> fetch_tag(Source source, std::string tag);
+
+ private:
+  async::Task<Result<std::optional<Content>>> stored(const Source& source,
+                                                     const oci::Digest& digest);
+  async::Task<Result<void>> confirm_link(const Source& source, const oci::Digest& digest);
+  async::Task<Result<void>> keep(const Source& source, const oci::Digest& digest,
+                                 std::string_view text);
+  [[nodiscard]] bool is_known(const Source& source, const oci::Digest& digest) const;
+
+  Services& services_;
+};
+
+}  // namespace fairlead::cache

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writing comes before hashing: readers follow the file while the same piece is being hashed.
+#include "cache/filler.h"
+
+#include <string>
+#include <utility>
+
+#include "cache/knowledge.h"
+#include "cache/resuming_download.h"
+#include "oci/manifest.h"
+
+namespace fairlead::cache {
+namespace {
+
+// Smaller pieces are written and hashed at once: changing threads would take longer.
+constexpr std::size_t kWorthAThread = 32 * 1024;
+
+struct Filling {
+  Filling(Services& with, Fill& of) : services(with), fill(of), hash(of.digest().algorithm()) {}
+
+  Services& services;
+  Fill& fill;
+  std::unique_ptr<ResumingDownload> download;
+  oci::Hasher hash;  // of all that was written
+  std::uint64_t written = 0;
+};
+
+FillState end_state(const Error& error) {
+  if (error.code == Code::Cancelled) return FillState::Abandoned;
+  if (error.code == Code::Corrupt || error.code == Code::TooLarge) return FillState::Unusable;
+  return FillState::Retryable;
+}
+
+std::string describe(const Fill& fill) {
+  return fill.source().registry_name + "/" + fill.source().repository + "@" + fill.digest().str();
+}
+
+void fail(Filling& f, Error error) {
+  const FillState state = end_state(error);
+  if (state == FillState::Unusable) {
+    f.services.log.warn("upstream sent unusable content; nothing was kept",
+                        {{"content", describe(f.fill)}, {"error", error.context}});
+  }
+  f.fill.fail(state, std::move(error));
+}
+
+void stop_storing(Filling& f, const Error& error) {
+  f.services.log.warn("cannot store content; pulls go on without the cache",
+                      {{"content", describe(f.fill)}, {"error", error.context}});
+  const auto& head = f.download->head();
+  f.fill.stop_storing(head.size, head.media_type, f.written, std::move(f.hash));
+}
+
+bool is_over_limit(const Filling& f, std::uint64_t size) {
+  return f.fill.source().kind == ContentKind::Manifest && size > oci::kMaxManifestSize;
+}
+
+Error over_limit(const Filling& f) {
+  return upstream_error(Code::TooLarge, Retry::No,
+                        "manifest " + f.fill.digest().str() + " is larger than 4 MiB")
+      .error();
+}
+
+// Opens the download and the file. False when the fill has come to its end already.
+async::Task<bool> start(Filling& f) {
+  auto download = co_await ResumingDownload::open(f.fill.source(), f.fill.digest());
+  if (!download) {
+    fail(f, std::move(download.error()));
+    co_return false;
+  }
+  f.download = std::move(*download);
+  const auto size = f.download->head().size;
+  if (size && is_over_limit(f, *size)) {
+    fail(f, over_limit(f));
+    co_return false;
+  }
+  auto begin = [&f, size] { return f.services.store.begin(f.fill.digest(), size); };
+  auto ingest = co_await f.services.pool.run(begin);
+  if (!ingest) {
+    stop_storing(f, ingest.error());
+    co_return false;
+  }
+  f.fill.begin(size, f.download->head().media_type, std::move(*ingest));
+  co_return true;
+}
+
+// Writes one piece, shows it to the readers, hashes it.
+Result<void> store_piece(Filling& f, ByteView piece) {
+  if (auto stored = f.fill.ingest().write(piece); !stored) return stored;
+  f.written += piece.size();
+  f.fill.grow(f.written);
+  f.hash.update(piece);
+  return {};
+}
+
+// Takes all pieces. False when the fill has come to its end.
+async::Task<bool> transfer(Filling& f) {
+  for (;;) {
+    auto piece = co_await f.download->read();
+    if (!piece) {
+      fail(f, std::move(piece.error()));
+      co_return false;
+    }
+    if (piece->empty()) co_return true;
+    if (is_over_limit(f, f.written + piece->size())) {
+      fail(f, over_limit(f));
+      co_return false;
+    }
+    auto store = [&f, bytes = *piece] { return store_piece(f, bytes); };
+    const auto stored =
+        piece->size() < kWorthAThread ? store() : co_await f.services.pool.run(store);
+    if (!stored) {
+      stop_storing(f, stored.error());
+      co_return false;
+    }
+  }
+}
+
+async::Task<> finish(Filling& f) {
+  const oci::Digest actual = f.hash.finish();
+  if (actual != f.fill.digest()) {
+    fail(f, upstream_error(Code::Corrupt, Retry::No,
+                           f.fill.source().registry_name + " sent " + actual.str() + " where " +
+                               f.fill.digest().str() + " was asked for")
+                .error());
+    co_return;
+  }
+  learn_content(f.services.index, f.fill.source(), actual, f.written, f.fill.media_type());
+  // Readers may have the last byte now: that the content is right does not hang on our disk.
+  f.fill.verify(f.written);
+  auto commit = [&f] { return f.fill.ingest().commit(); };
+  if (auto committed = co_await f.services.pool.run(commit); !committed) {
+    f.fill.ingest().discard();
+    f.services.log.warn("cannot keep content; the next pull fetches it again",
+                        {{"content", describe(f.fill)}, {"error", committed.error().context}});
+  }
+}
+
+}  // namespace
+
+async::Task<> run_fill(Services& services, std::shared_ptr<Fill> fill) {
+  Filling f(services, *fill);
+  if (co_await start(f) && co_await transfer(f)) co_await finish(f);
+  services.fills.remove(*fill);
+}
+
+}  // namespace fairlead::cache

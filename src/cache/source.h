@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Source: where a caller's content is obtained from, and so in whose name.
+#pragma once
+
+#include <string>
+
+#include "upstream/registry.h"
+
+namespace fairlead::cache {
+
+enum class ContentKind { Manifest, Blob };
+
+struct Source {
+  upstream::Registry* registry = nullptr;  // of the worker that uses this Source
+  std::string registry_name;               // "docker.io"
+  std::string repository;                  // the upstream's name for it
+  ContentKind kind = ContentKind::Blob;
+  std::string accept{};  // media types the caller takes, for manifests
+
+  // Whether what one may see the other may see too.
+  [[nodiscard]] bool has_same_authority(const Source& other) const {
+    return registry_name == other.registry_name && repository == other.repository;
+  }
+};
+
+}  // namespace fairlead::cache
