@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line.
+//
+// Exit codes: 0 it worked, 1 it did not (the reason is on standard error), 2 the command line is
+// not understood.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "app/process.h"
+#include "config/config.h"
+
+namespace {
+
+using fairlead::config::Config;
+
+constexpr int kUsageError = 2;
+
+struct Options {
+  std::string file;
+  fairlead::config::Overrides overrides;
+};
+
+void add_options(CLI::App& command, Options& options) {
+  command.add_option("-c,--config", options.file, "Configuration file (YAML)")->type_name("FILE");
+  command
+      .add_option("-l,--listen", options.overrides.listen,
+                  "Address to listen on: host:port, [v6]:port or unix:/path; may be repeated")
+      ->type_name("ADDRESS");
+  command.add_option("--workers", options.overrides.workers, "Worker threads; 0: one per core")
+      ->type_name("N");
+  command
+      .add_option("--cache-directory", options.overrides.cache_directory,
+                  "Where cached content is kept")
+      ->type_name("PATH");
+  command.add_option("--log-level", options.overrides.log_level, "debug, info, warn or error")
+      ->type_name("LEVEL");
+  command.add_option("--log-format", options.overrides.log_format, "text or json")
+      ->type_name("FORMAT");
+}
+
+// Prints every problem; nullopt when there is one.
+std::optional<Config> load(const Options& options) {
+  std::optional<std::filesystem::path> file;
+  if (!options.file.empty()) file = options.file;
+  auto loaded =
+      fairlead::config::load(file, options.overrides, fairlead::config::process_surroundings());
+  if (loaded) return std::move(*loaded);
+  for (const auto& problem : loaded.error()) {
+    std::fprintf(stderr, "%s\n", fairlead::config::to_string(problem).c_str());
+  }
+  return std::nullopt;
+}
+
+int check(const Options& options) {
+  const auto config = load(options);
+  if (!config) return 1;
+  for (const auto& warning : config->warnings)
+    std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  std::printf("configuration is valid: %zu registries, %zu routes\n", config->registries.size(),
+              config->routes.size());
+  return 0;
+}
+
+int serve(const Options& options) {
+  const auto config = load(options);
+  return config ? fairlead::app::serve(*config) : 1;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("A gateway between container clients and OCI registries.", "fairlead");
+  app.require_subcommand(1);
+  app.set_version_flag("-V,--version", "fairlead " FAIRLEAD_VERSION);
+
+  Options options;
+  auto* serve_command = app.add_subcommand("serve", "Serve registries until told to stop");
+  add_options(*serve_command, options);
+  auto* check_command =
+      app.add_subcommand("check", "Check the configuration and tell every problem");
+  add_options(*check_command, options);
+  auto* version_command = app.add_subcommand("version", "Print the version");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? 0 : kUsageError;
+  }
+  if (version_command->parsed()) {
+    std::puts("fairlead " FAIRLEAD_VERSION);
+    return 0;
+  }
+  return check_command->parsed() ? check(options) : serve(options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return run(argc, argv); }

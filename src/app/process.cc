@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// All wiring is here: who is made of what, on which thread, and in which order it ends.
+//
+//   shared by all workers   log, store, index, table of fills, tokens, credentials, router
+//   one a worker            curl, a client for each registry, fetcher, gateway
+//   main thread             signals
+#include "app/process.h"
+
+#include <malloc.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "async/blocking_pool.h"
+#include "async/task_group.h"
+#include "async/workers.h"
+#include "base/clock.h"
+#include "cache/fetcher.h"
+#include "cache/fill_table.h"
+#include "cache/services.h"
+#include "gateway/gateway.h"
+#include "http/server.h"
+#include "index/memory_index.h"
+#include "routing/router.h"
+#include "store/disk_blob_store.h"
+#include "telemetry/log.h"
+#include "upstream/credentials.h"
+#include "upstream/http_transport.h"
+#include "upstream/registry_client.h"
+#include "upstream/token_source.h"
+
+namespace fairlead::app {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+// Every connection is a descriptor, and so is every upstream one.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Transfer buffers come and go: give them back to the system instead of keeping the high mark.
+void return_large_blocks() {
+  // NOLINTBEGIN(concurrency-mt-unsafe): before there are threads
+  ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+  ::mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+  // NOLINTEND(concurrency-mt-unsafe)
+}
+
+std::size_t blocking_threads() {
+  return std::max<std::size_t>(4, 2 * std::size_t{std::thread::hardware_concurrency()});
+}
+
+routing::Router make_router(const config::Config& config) {
+  std::vector<routing::RegistryName> names;
+  names.reserve(config.registries.size());
+  for (const auto& registry : config.registries) {
+    names.push_back({registry.name, registry.is_docker_hub()});
+  }
+  auto router = routing::Router::build(config.routes, names);
+  if (!router) std::abort();  // loading the configuration has checked the routes
+  return std::move(*router);
+}
+
+// What one worker's thread works with.
+struct WorkerParts {
+  WorkerParts(const async::Executor& executor, cache::Services& services)
+      : transport(executor), fetcher(services) {}
+
+  upstream::HttpTransport transport;
+  std::vector<std::unique_ptr<upstream::RegistryClient>> clients;
+  cache::Fetcher fetcher;
+  std::unique_ptr<gateway::Gateway> gateway;
+};
+
+class Process {
+ public:
+  Process(const config::Config& config, telemetry::Log& log,
+          std::unique_ptr<store::DiskBlobStore> store)
+      : log_(log),
+        store_(std::move(store)),
+        router_(make_router(config)),
+        services_{*store_, index_, fills_, pool_, fill_tasks_, log_},
+        tokens_(clock_),
+        workers_(config.server.workers),
+        pool_(blocking_threads()) {
+    for (const auto& registry : config.registries) {
+      credentials_.push_back(std::make_unique<upstream::CredentialSource>(registry, pool_, clock_));
+    }
+    std::vector<http::Handler> handlers;
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+      parts_.push_back(make_parts(config, i));
+      handlers.emplace_back([gateway = parts_.back()->gateway.get()](const http::Request& request,
+                                                                     http::Responder& responder) {
+        return gateway->handle(request, responder);
+      });
+    }
+    server_ = std::make_unique<http::Server>(config.server, workers_, std::move(handlers), log_);
+  }
+
+  // Returns the exit code.
+  int run() {
+    boost::asio::io_context main_context(1);
+    boost::asio::signal_set signals(main_context, SIGTERM, SIGINT, SIGHUP);
+    workers_.start();
+    if (auto started = server_->start(); !started) {
+      log_.error(started.error().context);
+      workers_.stop();
+      return 1;
+    }
+    boost::asio::co_spawn(main_context, supervise(signals), boost::asio::detached);
+    main_context.run();
+    workers_.stop();
+    log_.info("stopped");
+    return 0;
+  }
+
+ private:
+  std::unique_ptr<WorkerParts> make_parts(const config::Config& config, std::size_t worker) {
+    auto parts = std::make_unique<WorkerParts>(workers_.executor(worker), services_);
+    gateway::Registries registries;
+    for (std::size_t i = 0; i < config.registries.size(); ++i) {
+      const upstream::RegistryServices shared{tokens_, *credentials_[i], clock_, log_};
+      parts->clients.push_back(std::make_unique<upstream::RegistryClient>(
+          config.registries[i], parts->transport, shared));
+      registries.emplace(config.registries[i].name, parts->clients.back().get());
+    }
+    parts->gateway =
+        std::make_unique<gateway::Gateway>(router_, std::move(registries), parts->fetcher, log_);
+    return parts;
+  }
+
+  async::Task<> supervise(boost::asio::signal_set& signals) {
+    for (;;) {
+      const auto [ec, signal] = co_await signals.async_wait(async::kAsTuple);
+      if (ec || signal != SIGHUP) break;
+      server_->reload_certificates();
+    }
+    // The next one ends the process at once.
+    signals.clear();
+    log_.info("stopping: requests in flight may finish");
+    co_await server_->drain();
+    // What requests that are left still wait for ends here.
+    fill_tasks_.close();
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      boost::asio::post(workers_.executor(i),
+                        [parts = parts_[i].get()] { parts->transport.close(); });
+    }
+    co_await server_->stop();
+    co_await fill_tasks_.join(SteadyClock::time_point::max());
+  }
+
+  // In the order in which they depend on each other; they end in reverse.
+  telemetry::Log& log_;
+  SystemClock clock_;
+  std::unique_ptr<store::DiskBlobStore> store_;
+  index::MemoryIndex index_;
+  cache::FillTable fills_;
+  async::TaskGroup fill_tasks_;
+  routing::Router router_;
+  cache::Services services_;
+  upstream::TokenSource tokens_;
+  std::vector<std::unique_ptr<upstream::CredentialSource>> credentials_;
+  async::Workers workers_;
+  async::BlockingPool pool_;  // its work ends on the workers' loops: it goes before them
+  std::vector<std::unique_ptr<WorkerParts>> parts_;
+  std::unique_ptr<http::Server> server_;
+};
+
+}  // namespace
+
+int serve(const config::Config& config) {
+  std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
+  return_large_blocks();
+  telemetry::Log log(config.log);
+  for (const auto& warning : config.warnings) log.warn(warning);
+  auto store = store::DiskBlobStore::open_directory(config.cache_directory);
+  if (!store) {
+    log.error(store.error().context);
+    return 1;
+  }
+  log.info("fairlead " FAIRLEAD_VERSION, {{"cache", config.cache_directory}});
+  if (const auto removed = (*store)->leftovers_removed(); removed > 0) {
+    log.info("removed what an unfinished run left behind",
+             {{"files", static_cast<std::int64_t>(removed)}});
+  }
+  return Process(config, log, std::move(*store)).run();
+}
+
+}  // namespace fairlead::app

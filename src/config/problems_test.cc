@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is wrong with a configuration and how it is told: a table of texts and the lines they get.
+#include <gmock/gmock.h>
+
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "config/fake_surroundings.h"
+
+namespace fairlead::config {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+using testing::SizeIs;
+
+std::vector<std::string> problems_of(std::string_view text, const FakeSurroundings& fake = {},
+                                     const Overrides& overrides = {}) {
+  const auto loaded = parse(text, "f.yaml", overrides, fake.get());
+  std::vector<std::string> out;
+  if (!loaded) {
+    for (const Problem& problem : loaded.error()) out.push_back(to_string(problem));
+  }
+  return out;
+}
+
+struct Row {
+  std::string_view text;
+  std::string_view problem;
+};
+
+void expect_each(const std::vector<Row>& rows) {
+  for (const auto& [text, problem] : rows) {
+    EXPECT_THAT(problems_of(text), ElementsAre(problem)) << text;
+  }
+}
+
+TEST(Problems, Shapes) {
+  expect_each({
+      {"[1]", "f.yaml:1: must be a mapping of keys, but is a list"},
+      {"server: 5", "f.yaml:1: server: must be a mapping of keys, but is text"},
+      {"log:\n  level: [info]", "f.yaml:2: log.level: must be text, but is a list"},
+      {"log:\n  level:", "f.yaml:2: log.level: must be text, but is empty"},
+      {"log: {level: \"\"}", "f.yaml:1: log.level: is empty"},
+      {"log: {level: loud}", "f.yaml:1: log.level: \"loud\" is none of debug, info, warn, error"},
+      {"cache: {directory: \"/a\\nb\"}",
+       "f.yaml:1: cache.directory: holds a line break or another control character"},
+      {"cache: {directory: ~/x}",
+       "f.yaml:1: cache.directory: ~ has no meaning here: write the whole path"},
+  });
+}
+
+TEST(Problems, UnknownKeysSuggestTheNearest) {
+  expect_each({
+      {"sever: {}", "f.yaml:1: sever: unknown key; did you mean server?"},
+      {"server:\n  lissen: x", "f.yaml:2: server.lissen: unknown key; did you mean listen?"},
+      {"server: {limits: {conections: 5}}",
+       "f.yaml:1: server.limits.conections: unknown key; did you mean connections?"},
+      {"storage: {}", "f.yaml:1: storage: unknown key"},
+      {"\"a\\nb\": 1", "f.yaml:1: a?b: unknown key"},
+      {"autt: {}", "f.yaml:1: autt: unknown key"},  // what is not built is not suggested
+  });
+}
+
+TEST(Problems, PlannedKeysSaySo) {
+  const std::string not_built = "is not built yet in this version";
+  for (const std::string key : {"admin", "auth"}) {
+    EXPECT_THAT(problems_of(key + ": {x: 1}"), ElementsAre("f.yaml:1: " + key + ": " + not_built));
+  }
+  for (const std::string key :
+       {"server.public_url", "server.trusted_proxies", "server.cors", "cache.s3", "cache.max_size",
+        "cache.max_age", "cache.fresh_for", "cache.stale_if_error", "cache.index"}) {
+    const auto dot = key.find('.');
+    const std::string text = key.substr(0, dot) + ":\n  " + key.substr(dot + 1) + ": 1";
+    EXPECT_THAT(problems_of(text), ElementsAre("f.yaml:2: " + key + ": " + not_built));
+  }
+  for (const std::string key : {"bucket", "deliver", "presign_expiry", "stream_to"}) {
+    EXPECT_THAT(problems_of("registries: {ghcr.io: {" + key + ": x}}"),
+                ElementsAre("f.yaml:1: registries.ghcr.io." + key + ": " + not_built));
+  }
+  for (const std::string key : {"capability", "deny", "cooldown", "deliver", "fresh_for"}) {
+    EXPECT_THAT(problems_of("routes: [{match: a, to: ghcr.io/a, " + key + ": x}]"),
+                ElementsAre("f.yaml:1: routes[0]." + key + ": " + not_built));
+  }
+  EXPECT_THAT(problems_of("registries: {ghcr.io: {credentials: relay}}"),
+              ElementsAre("f.yaml:1: registries.ghcr.io.credentials: relay " + not_built));
+  EXPECT_THAT(problems_of("routes: [{match: a, to: ghcr.io/a, allow: [pull, push]}]"),
+              ElementsAre("f.yaml:1: routes[0].allow[1]: push " + not_built));
+  EXPECT_THAT(problems_of("server: {limits: {bandwidth: 5MiB}}"),
+              ElementsAre("f.yaml:1: server.limits.bandwidth: " + not_built));
+  EXPECT_THAT(problems_of("server: {limits: {bandwidth: 0, requests_per_second: 0}}"), SizeIs(0));
+}
+
+TEST(Problems, Server) {
+  expect_each({
+      {"server: {listen: 5000}",
+       "f.yaml:1: server.listen: \"5000\" needs the form host:port, [v6]:port or unix:/path"},
+      {"server: {listen: []}", "f.yaml:1: server.listen: must name at least one address"},
+      {"server:\n  listen:\n  - localhost:1\n  - LOCALHOST:1",
+       "f.yaml:4: server.listen[1]: \"LOCALHOST:1\" is given twice"},
+      {"server: {workers: -1}",
+       "f.yaml:1: server.workers: \"-1\" is not a number: write digits only"},
+      {"server: {workers: 5000}", "f.yaml:1: server.workers: must be between 0 and 1024"},
+      {"server: {limits: {header_bytes: 1GiB}}",
+       "f.yaml:1: server.limits.header_bytes: must be between 4KiB and 1MiB"},
+      {"server: {limits: {connections: 0}}",
+       "f.yaml:1: server.limits.connections: must be between 1 and 1000000"},
+      {"server: {limits: {drain: 2d}}",
+       "f.yaml:1: server.limits.drain: must be between 0ms and 1h"},
+  });
+}
+
+TEST(Problems, Files) {
+  FakeSurroundings fake;
+  fake.files = {{"/c", "x"}, {"/k", "x"}};
+  EXPECT_THAT(problems_of("server: {tls: {certificate: /c, key: /none}}", fake),
+              ElementsAre("f.yaml:1: server.tls.key: \"/none\" cannot be read: "
+                          "No such file or directory"));
+  EXPECT_THAT(problems_of("server: {tls: {certificate: /c}}", fake),
+              ElementsAre("f.yaml:1: server.tls: has a certificate without a key"));
+  EXPECT_THAT(problems_of("server: {tls: {key: /k}}", fake),
+              ElementsAre("f.yaml:1: server.tls: has a key without a certificate"));
+  EXPECT_THAT(problems_of("server: {tls: {client_ca: /c}}", fake),
+              ElementsAre("f.yaml:1: server.tls: has client_ca without a certificate and a key"));
+  EXPECT_THAT(problems_of("registries: {ghcr.io: {ca: /none}}", fake),
+              ElementsAre(HasSubstr("registries.ghcr.io.ca: \"/none\" cannot be read")));
+}
+
+TEST(Problems, Registries) {
+  expect_each({
+      {"registries: {corp: {}}", "f.yaml:1: registries.corp: has no url"},
+      {"registries:\n  corp:", "f.yaml:2: registries.corp: has no url"},
+      {"registries: {corp: {url: corp.example}}",
+       "f.yaml:1: registries.corp.url: needs the form https://host or http://host"},
+      {"registries: {corp: {url: https://c.example/v2}}",
+       "f.yaml:1: registries.corp.url: must end after the host and port: no path, query or "
+       "fragment"},
+      {"registries: {ghcr.io: {mirrors: [https://a.example, b]}}",
+       "f.yaml:1: registries.ghcr.io.mirrors[1]: needs the form https://host or http://host"},
+      {"registries: {Corp: {url: https://c}}",
+       "f.yaml:1: registries.Corp: is no name for a registry: write host or host:port in lower "
+       "case"},
+      {"registries: {a/b: {url: https://c}}",
+       "f.yaml:1: registries.a/b: is no name for a registry: write host or host:port in lower "
+       "case"},
+      {"registries: {ghcr.io: {username: me}}",
+       "f.yaml:1: registries.ghcr.io: has a username without a password"},
+      {"registries: {ghcr.io: {password: x}}",
+       "f.yaml:1: registries.ghcr.io: has a password without a username"},
+      {"registries: {ghcr.io: {username: 'a:b', password: x}}",
+       "f.yaml:1: registries.ghcr.io.username: must not hold a colon: HTTP ends the user name "
+       "there"},
+      {"registries: {ghcr.io: {username: me, password: x, exec: [helper, get]}}",
+       "f.yaml:1: registries.ghcr.io: has both username and password, and exec: keep one"},
+      {"registries: {ghcr.io: {exec: []}}",
+       "f.yaml:1: registries.ghcr.io.exec: must name a program"},
+      {"registries: {ghcr.io: {exec: [a], credentials: {exec: [b]}}}",
+       "f.yaml:1: registries.ghcr.io.credentials: and exec beside it say the same: keep one"},
+      {"registries: {ghcr.io: {credentials: relais}}",
+       "f.yaml:1: registries.ghcr.io.credentials: must hold exec: [program, argument, ...]"},
+      {"registries: {ghcr.io: {token_hosts: [https://x]}}",
+       "f.yaml:1: registries.ghcr.io.token_hosts[0]: \"https://x\" needs the form host or "
+       "host:port"},
+      {"registries: {ghcr.io: {timeouts: {stall: 0s}}}",
+       "f.yaml:1: registries.ghcr.io.timeouts.stall: must be between 1ms and 1h"},
+      {"registries: {ghcr.io: {timeouts: {connect: 5}}}",
+       "f.yaml:1: registries.ghcr.io.timeouts.connect: \"5\" is not a duration: write a number "
+       "and ms, s, m, h or d (30s)"},
+  });
+}
+
+TEST(Problems, Secrets) {
+  FakeSurroundings fake;
+  fake.environment["EMPTY"] = "";
+  fake.files = {{"/empty", "\n"}, {"/lines", "a\nb\n"}, {"/huge", std::string(70'000, 'x')}};
+  const auto with = [&](const std::string& password) {
+    return problems_of("registries: {ghcr.io: {username: me, password: '" + password + "'}}", fake);
+  };
+  const std::string at = "f.yaml:1: registries.ghcr.io.password: ";
+  EXPECT_THAT(with("env:NONE"), ElementsAre(at + "the environment variable \"NONE\" is not set"));
+  EXPECT_THAT(with("env:EMPTY"), ElementsAre(at + "the environment variable \"EMPTY\" is not set"));
+  EXPECT_THAT(with("file:/none"),
+              ElementsAre(at + "\"/none\" cannot be read: No such file or directory"));
+  EXPECT_THAT(with("file:/empty"), ElementsAre(at + "the file \"/empty\" is empty"));
+  EXPECT_THAT(with("file:/huge"), ElementsAre(HasSubstr("cannot be read: too large")));
+  EXPECT_THAT(with("file:/lines"),
+              ElementsAre(at + "the secret holds a line break or another control character"));
+}
+
+TEST(Problems, NeverTellASecret) {
+  for (const std::string_view text :
+       {"registries: {ghcr.io: {proxy: 'http://bob:hunter2@pro xy'}}",
+        "registries: {ghcr.io: {url: 'https://bob:hunter2@ghcr.io'}}",
+        "registries: {ghcr.io: {mirrors: ['https://bob:hunter2@ghcr.io']}}",
+        "registries: {ghcr.io: {username: 'bob:hunter2', password: 'hunter2'}}",
+        "registries: {ghcr.io: {username: bob, password: [hunter2]}}"}) {
+    const auto problems = problems_of(text);
+    ASSERT_THAT(problems, SizeIs(1)) << text;
+    EXPECT_THAT(problems[0], Not(HasSubstr("hunter2")));
+  }
+}
+
+TEST(Problems, Routes) {
+  expect_each({
+      {"routes: alpine", "f.yaml:1: routes: must be a list of routes"},
+      {"routes: [{to: ghcr.io/}]",
+       "f.yaml:1: routes[0]: a route needs one of match, host and namespace"},
+      {"routes: [{match: a}]", "f.yaml:1: routes[0]: has no `to`"},
+      {"routes: [{match: a/, namespace: b, to: ghcr.io/}]",
+       "f.yaml:1: routes[0]: namespace cannot be combined with match or host"},
+      {"routes: [{match: a, to: ghcr.io/a, allow: []}]",
+       "f.yaml:1: routes[0].allow: must hold pull: a route that allows nothing is no route"},
+      {"routes: [{match: a, to: ghcr.io/a, allow: [pull, eat]}]",
+       "f.yaml:1: routes[0].allow[1]: \"eat\" is none of pull, push, delete"},
+  });
+}
+
+TEST(Problems, RoutesThatDoNotFitTogether) {
+  EXPECT_THAT(problems_of("routes:\n- {match: a/, to: ghcr.io/}\n- {match: b/, to: nowhere/}\n"),
+              ElementsAre(testing::AllOf(testing::StartsWith("f.yaml:3: routes[1]: "),
+                                         HasSubstr("nowhere"))));
+  EXPECT_THAT(problems_of("routes:\n- {match: a/, to: ghcr.io/}\n- {match: a/, to: quay.io/}\n"),
+              ElementsAre(testing::StartsWith("f.yaml:3: routes[1]: ")));
+  EXPECT_THAT(problems_of("registries: {Corp: {url: https://c.example}}\n"
+                          "routes:\n- match: a/\n  to: [x]\n- {match: b/, to: nowhere/}\n"),
+              ElementsAre(testing::StartsWith("f.yaml:1: registries.Corp: is no name"),
+                          "f.yaml:4: routes[0].to: must be text, but is a list",
+                          testing::StartsWith("f.yaml:5: routes[1]: ")));
+}
+
+TEST(Problems, AllAtOnceInTheFilesOrder) {
+  FakeSurroundings fake;
+  fake.environment["FAIRLEAD_SERVER_WORKERS"] = "many";
+  EXPECT_THAT(
+      problems_of("log: {level: x}\n"
+                  "registries:\n"
+                  "  corp: {url: x}\n"
+                  "server:\n"
+                  "  listen: y\n"
+                  "  listen: z\n"
+                  "wat: 1\n",
+                  fake, {.cache_directory = "~/x", .log_format = "xml"}),
+      ElementsAre(testing::StartsWith("f.yaml:1: log.level: "),
+                  testing::StartsWith("f.yaml:3: registries.corp.url: "),
+                  testing::StartsWith("f.yaml:5: server.listen: "),
+                  testing::StartsWith("f.yaml:6: server.listen: given twice"),
+                  testing::StartsWith("f.yaml:7: wat: "),
+                  testing::StartsWith("--cache-directory: "), testing::StartsWith("--log-format: "),
+                  testing::StartsWith("FAIRLEAD_SERVER_WORKERS: ")));
+}
+
+TEST(Problems, AreBoundedInNumber) {
+  std::string text;
+  for (int i = 0; i < 50'000; ++i) text += "k" + std::to_string(i) + ": v\n";
+  EXPECT_THAT(problems_of(text), SizeIs(100));
+  EXPECT_THAT(problems_of(std::string(kMaxFileBytes + 1, '#')),
+              ElementsAre("f.yaml: is larger than 1 MiB"));
+}
+
+}  // namespace
+}  // namespace fairlead::config

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads `registries`.
+#include <algorithm>
+#include <utility>
+
+#include "config/endpoint.h"
+#include "config/schema.h"
+
+namespace fairlead::config {
+namespace {
+
+using namespace std::chrono_literals;
+using upstream::RegistryOptions;
+
+constexpr std::size_t kMaxRegistries = 1000;
+constexpr std::size_t kMaxMirrors = 16;
+constexpr std::size_t kMaxTokenHosts = 64;
+constexpr std::size_t kMaxArguments = 64;
+
+// A name is the first part of an image's name and of a route's `to`, and what ?ns= says.
+bool is_registry_name(std::string_view name) {
+  const auto host = parse_host_port(name);
+  return host && to_string(*host) == name && !name.starts_with('[');
+}
+
+std::optional<std::string> read_url(const Value& value) {
+  const auto text = value.text();
+  if (!text) return std::nullopt;
+  const auto url = parse_base_url(*text);
+  if (!url) {
+    value.problem(url.error());
+    return std::nullopt;
+  }
+  return url->text;
+}
+
+void read_urls(Section& registry, RegistryOptions& out) {
+  if (const auto value = registry.find("url")) {
+    if (auto url = read_url(*value)) out.url = std::move(*url);
+  } else if (out.url.empty()) {
+    registry.self().problem("has no url");
+  }
+  if (const auto mirrors = registry.find("mirrors")) {
+    for (const Value& item : mirrors->items(kMaxMirrors)) {
+      if (auto url = read_url(item)) out.mirrors.push_back(std::move(*url));
+    }
+  }
+}
+
+void read_helper(Section& in, RegistryOptions& out) {
+  const auto exec = in.find("exec");
+  if (!exec) return;
+  out.credential_helper = exec->texts(kMaxArguments);
+  if (exec->is_empty_list()) exec->problem("must name a program");
+}
+
+void read_password(Section& registry, RegistryOptions& out) {
+  const auto username = registry.find("username");
+  const auto password = registry.find("password");
+  if (!username && !password) return;
+  if (!password) return registry.self().problem("has a username without a password");
+  if (!username) return registry.self().problem("has a password without a username");
+
+  auto name = username->secret();
+  auto secret = password->secret();
+  if (!name || !secret) return;
+  if (name->reveal().contains(':')) {
+    username->problem("must not hold a colon: HTTP ends the user name there");
+    return;
+  }
+  out.credentials = {.username = name->reveal(), .password = std::move(*secret)};
+}
+
+void read_credentials_form(const Value& value, RegistryOptions& out) {
+  if (value.kind() != Node::Kind::Scalar) {
+    value.section([&](Section& credentials) { read_helper(credentials, out); });
+  } else if (const auto text = value.text()) {
+    value.problem(*text == "relay" ? "relay " + std::string(kNotBuilt)
+                                   : "must hold exec: [program, argument, ...]");
+  }
+}
+
+void read_credentials(Section& registry, RegistryOptions& out) {
+  read_password(registry, out);
+  read_helper(registry, out);
+  if (const auto value = registry.find("credentials")) {
+    if (registry.find("exec")) value->problem("and exec beside it say the same: keep one");
+    read_credentials_form(*value, out);
+  }
+  if (out.credentials && !out.credential_helper.empty()) {
+    registry.self().problem("has both username and password, and exec: keep one");
+  }
+}
+
+// The attack: anybody between us and the registry reads the password, and can answer in its place.
+void warn_of_plain_http(const Section& registry, const RegistryOptions& out) {
+  if (!out.credentials && out.credential_helper.empty()) return;
+  const auto is_plain = [](std::string_view url) { return url.starts_with("http://"); };
+  if (is_plain(out.url) || std::ranges::any_of(out.mirrors, is_plain)) {
+    registry.self().warning("sends its credentials over http:// without encryption");
+  }
+}
+
+void read_network(Section& registry, RegistryOptions& out) {
+  if (const auto hosts = registry.find("token_hosts")) {
+    for (const Value& item : hosts->items(kMaxTokenHosts)) {
+      const auto text = item.text();
+      if (!text) continue;
+      if (const auto host = parse_host_port(*text)) {
+        out.token_hosts.push_back(to_string(*host));
+      } else {
+        item.problem(in_quotes(*text) + " needs the form host or host:port");
+      }
+    }
+  }
+  registry.readable_file("ca", out.ca_file);
+  if (const auto value = registry.find("proxy")) {
+    if (const auto secret = value->secret()) {
+      if (auto proxy = parse_proxy(secret->reveal())) {
+        out.proxy = std::move(*proxy);
+      } else {
+        value->problem(proxy.error());
+      }
+    }
+  }
+  registry.section("timeouts", [&](Section& timeouts) {
+    timeouts.duration("connect", out.timeouts.connect, 1ms, 1h);
+    timeouts.duration("first_byte", out.timeouts.first_byte, 1ms, 1h);
+    timeouts.duration("stall", out.timeouts.stall, 1ms, 1h);
+  });
+}
+
+void read_registry(Section& registry, RegistryOptions& out) {
+  read_urls(registry, out);
+  read_credentials(registry, out);
+  read_network(registry, out);
+  warn_of_plain_http(registry, out);
+  registry.not_built({"bucket", "deliver", "presign_expiry", "stream_to"});
+}
+
+}  // namespace
+
+void read_registries(Section& registries, std::vector<RegistryOptions>& out) {
+  for (const auto& [name, value] : registries.all(kMaxRegistries)) {
+    // It is read all the same, so that a route to it is not told to lead nowhere.
+    if (!is_registry_name(name)) {
+      value.problem("is no name for a registry: write host or host:port in lower case");
+    }
+    auto entry = std::ranges::find(out, name, &RegistryOptions::name);
+    if (entry == out.end()) entry = out.insert(out.end(), {.name = name});
+    value.section([&](Section& registry) { read_registry(registry, *entry); });
+  }
+}
+
+}  // namespace fairlead::config

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// The schema: one function a section of the file. Each names its keys, what they may be and where
+// they go; keys that are planned are named as such. A new section is a new function here and one
+// line in load.cc.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/section.h"
+#include "http/options.h"
+#include "routing/route.h"
+#include "telemetry/log.h"
+#include "upstream/options.h"
+
+namespace fairlead::config {
+
+void read_server(Section& server, http::ServerOptions& out);
+void read_cache(Section& cache, std::string& directory);
+void read_log(Section& log, telemetry::LogOptions& out);
+
+// Changes and adds to what `out` holds already.
+void read_registries(Section& registries, std::vector<upstream::RegistryOptions>& out);
+
+// Replaces what `out` holds. What a route means, and whether they fit together, is the Router's
+// to say.
+void read_routes(const Value& routes, std::vector<routing::RouteOptions>& out);
+
+}  // namespace fairlead::config

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gateway: answers the requests of one worker. The stages of a request, top to bottom:
+//
+//   parse      method and target -> oci::Operation           gateway.cc
+//   route      host, ns, repository -> registry, repository  gateway.cc
+//   authorize  before anything is looked up                  gateway.cc
+//   resolve    tag -> digest                                 pull.cc
+//   fetch      digest -> content: hit, join or fill          pull.cc
+//   respond    whole, range or 304                           respond.cc
+//   record     one line, whatever happened                   gateway.cc
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "async/task.h"
+#include "auth/authorizer.h"
+#include "cache/fetcher.h"
+#include "gateway/exchange.h"
+#include "http/connection.h"
+#include "routing/router.h"
+#include "telemetry/log.h"
+#include "upstream/registry.h"
+
+namespace fairlead::gateway {
+
+// The registries by name, as one worker sees them.
+using Registries = std::map<std::string, upstream::Registry*, std::less<>>;
+
+class Gateway {
+ public:
+  // All must outlive the gateway. `registries` has every registry that `router` can name.
+  Gateway(const routing::Router& router, Registries registries, cache::Fetcher& fetcher,
+          telemetry::Log& log)
+      : router_(router), registries_(std::move(registries)), fetcher_(fetcher), log_(log) {}
+
+  // Answers one request. The http::Handler of this worker.
+  async::Task<> handle(const http::Request& request, http::Responder& responder);
+
+ private:
+  async::Task<> dispatch(Exchange& exchange);
+  async::Task<> serve_registry(Exchange& exchange);
+
+  // pull.cc
+  async::Task<> pull_manifest(Exchange& exchange, const auth::Grant& grant);
+  async::Task<> pull_manifest_by_tag(Exchange& exchange, cache::Source source);
+  async::Task<> pull_blob(Exchange& exchange, const auth::Grant& grant);
+  async::Task<> pull_by_digest(Exchange& exchange, cache::Source source);
+
+  // listing.cc
+  async::Task<> list_tags(Exchange& exchange, const auth::Grant& grant);
+  async::Task<> list_referrers(Exchange& exchange, const auth::Grant& grant);
+
+  const routing::Router& router_;
+  Registries registries_;
+  cache::Fetcher& fetcher_;
+  telemetry::Log& log_;
+};
+
+}  // namespace fairlead::gateway

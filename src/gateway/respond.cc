@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/respond.h"
+
+#include <utility>
+
+#include "gateway/condition.h"
+#include "gateway/mapped_name.h"
+#include "oci/error_document.h"
+#include "oci/range.h"
+
+namespace fairlead::gateway {
+namespace {
+
+constexpr std::string_view kOctets = "application/octet-stream";
+
+struct Meaning {
+  int status;
+  oci::ErrorCode code;
+};
+
+oci::ErrorCode unknown_thing(oci::Kind kind) {
+  switch (kind) {
+    case oci::Kind::Manifest:
+      return oci::ErrorCode::ManifestUnknown;
+    case oci::Kind::Blob:
+      return oci::ErrorCode::BlobUnknown;
+    default:
+      return oci::ErrorCode::NameUnknown;
+  }
+}
+
+Meaning meaning_to_client(const Error& error, oci::Kind kind) {
+  using oci::ErrorCode;
+  if (error.origin == Origin::Internal && error.code != Code::Cancelled) {
+    return {500, ErrorCode::Unknown};
+  }
+  const bool is_upstream = error.origin == Origin::Upstream;
+  switch (error.code) {
+    case Code::NotFound:
+      return {404, unknown_thing(kind)};
+    // The upstream refuses us, not the caller's credentials: it must not be asked to log in here.
+    case Code::Unauthorized:
+      return is_upstream ? Meaning{403, ErrorCode::Denied} : Meaning{401, ErrorCode::Unauthorized};
+    case Code::Denied:
+      return {403, ErrorCode::Denied};
+    case Code::TooManyRequests:
+      return {429, ErrorCode::TooManyRequests};
+    case Code::Timeout:
+      return {504, ErrorCode::Unavailable};
+    case Code::Cancelled:
+      return {503, ErrorCode::Unavailable};
+    case Code::InvalidArgument:
+      return is_upstream ? Meaning{502, ErrorCode::Unavailable}
+                         : Meaning{400, ErrorCode::Unsupported};
+    case Code::TooLarge:
+      return is_upstream ? Meaning{502, ErrorCode::Unavailable}
+                         : Meaning{413, ErrorCode::SizeInvalid};
+    default:
+      return {502, ErrorCode::Unavailable};
+  }
+}
+
+void add_content_fields(http::ResponseHead& head, const Exchange& exchange,
+                        const oci::Digest& digest, const std::string& media_type) {
+  const bool has_type = exchange.operation.kind == oci::Kind::Manifest && !media_type.empty();
+  head.add("Content-Type", has_type ? std::string_view(media_type) : kOctets);
+  head.add("Docker-Content-Digest", digest.str());
+  head.add("ETag", entity_tag(digest));
+}
+
+bool is_not_modified(const Exchange& exchange, const oci::Digest& digest) {
+  const std::string condition = exchange.request.find_all("If-None-Match");
+  return !condition.empty() && matches_any(condition, entity_tag(digest));
+}
+
+async::Task<> respond_not_modified(Exchange& exchange, const oci::Digest& digest) {
+  auto head = make_head(exchange, 304);
+  head.add("Docker-Content-Digest", digest.str()).add("ETag", entity_tag(digest));
+  co_await exchange.responder.send(std::move(head), {});
+}
+
+// Sends what the reader gives. What goes wrong from here on only ends the body short.
+async::Task<> send_pieces(Exchange& exchange, cache::ContentReader& reader) {
+  for (;;) {
+    auto piece = co_await reader.next();
+    if (!piece) {
+      exchange.record.error = piece.error().context;
+      co_return;
+    }
+    if (piece->length == 0) break;
+    const auto sent = piece->file >= 0 ? co_await exchange.responder.send_file(
+                                             piece->file, piece->offset, piece->length)
+                                       : co_await exchange.responder.write(piece->bytes);
+    if (!sent) {
+      exchange.record.error = sent.error().context;
+      co_return;
+    }
+  }
+  co_await exchange.responder.end();
+}
+
+}  // namespace
+
+http::ResponseHead make_head(const Exchange& exchange, int status) {
+  http::ResponseHead head(status);
+  head.add("Docker-Distribution-Api-Version", "registry/2.0");
+  head.add("X-Request-Id", exchange.record.id);
+  if (!exchange.operation.name_space.empty()) {
+    head.add("OCI-Namespace", exchange.operation.name_space);
+  }
+  return head;
+}
+
+async::Task<> respond_error(Exchange& exchange, int status, oci::ErrorCode code,
+                            std::string message) {
+  exchange.record.error = message;
+  auto head = make_head(exchange, status);
+  head.add("Content-Type", "application/json");
+  if (status == 405) head.add("Allow", "GET, HEAD");
+  const std::string body = oci::write_error_document(code, message, exchange.record.id);
+  co_await exchange.responder.send(std::move(head), body);
+}
+
+async::Task<> respond_error(Exchange& exchange, const Error& error) {
+  const Meaning meaning = meaning_to_client(error, exchange.operation.kind);
+  exchange.record.error = error.context;
+  auto head = make_head(exchange, meaning.status);
+  head.add("Content-Type", "application/json");
+  if (meaning.status == 429 || meaning.status == 503) {
+    const auto pause =
+        error.retry_after.value_or(std::chrono::seconds(meaning.status == 429 ? 60 : 1));
+    head.add("Retry-After", std::to_string(pause.count()));
+  }
+  // What failed inside is for the log, where the id leads to it.
+  const std::string message = meaning.status == 500
+                                  ? "internal error; the gateway's log tells more under this id"
+                                  : rename_in_text(error.context, exchange.target.remote_repository,
+                                                   exchange.operation.repository);
+  const std::string body = oci::write_error_document(meaning.code, message, exchange.record.id);
+  co_await exchange.responder.send(std::move(head), body);
+}
+
+async::Task<> respond_description(Exchange& exchange, const upstream::ContentHead& content) {
+  if (is_not_modified(exchange, *content.digest)) {
+    co_return co_await respond_not_modified(exchange, *content.digest);
+  }
+  auto head = make_head(exchange, 200);
+  add_content_fields(head, exchange, *content.digest, content.media_type);
+  if (exchange.operation.kind == oci::Kind::Blob) head.add("Accept-Ranges", "bytes");
+  if (content.size) head.set_content_length(*content.size);
+  exchange.responder.begin(std::move(head));
+  co_await exchange.responder.end();
+}
+
+async::Task<> respond_content(Exchange& exchange, const cache::Content& content) {
+  exchange.record.outcome = content.outcome();
+  if (is_not_modified(exchange, content.digest())) {
+    co_return co_await respond_not_modified(exchange, content.digest());
+  }
+  oci::RangeDecision decision;
+  const std::string_view range = exchange.request.find("Range");
+  if (!range.empty() && content.size() &&
+      allows_range(exchange.request.find("If-Range"), entity_tag(content.digest()))) {
+    decision = oci::decide_range(range, *content.size());
+  }
+  if (decision.outcome == oci::RangeOutcome::Unsatisfiable) {
+    auto head = make_head(exchange, 416);
+    head.add("Content-Range", "bytes */" + std::to_string(*content.size()));
+    head.add("Content-Type", "application/json");
+    exchange.record.error = "range not satisfiable";
+    const std::string body = oci::write_error_document(
+        oci::ErrorCode::RangeInvalid, "the range lies outside the content", exchange.record.id);
+    co_await exchange.responder.send(std::move(head), body);
+    co_return;
+  }
+  const bool is_partial = decision.outcome == oci::RangeOutcome::Partial;
+  auto head = make_head(exchange, is_partial ? 206 : 200);
+  add_content_fields(head, exchange, content.digest(), content.media_type());
+  head.add("Accept-Ranges", "bytes");
+  if (is_partial) {
+    head.add("Content-Range", oci::content_range(decision.range, *content.size()));
+    head.set_content_length(decision.range.length);
+  } else if (content.size()) {
+    head.set_content_length(*content.size());
+  }
+  cache::WantedRange wanted;
+  if (is_partial) wanted = decision.range;
+  const auto reader = content.read(wanted);
+  exchange.record.first_byte = std::chrono::steady_clock::now() - exchange.started;
+  exchange.responder.begin(std::move(head));
+  // What is in the store goes out at once, head and bytes together; a client of a fill should see
+  // the head before the bytes have come.
+  if (content.outcome() != cache::Content::Outcome::Hit) {
+    if (const auto flushed = co_await exchange.responder.flush(); !flushed) {
+      exchange.record.error = flushed.error().context;
+      co_return;
+    }
+  }
+  co_await send_pieces(exchange, *reader);
+}
+
+async::Task<> respond_text(Exchange& exchange, int status, std::string_view media_type,
+                           std::string_view body) {
+  auto head = make_head(exchange, status);
+  head.add("Content-Type", media_type);
+  co_await exchange.responder.send(std::move(head), body);
+}
+
+}  // namespace fairlead::gateway

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Answers: errors, heads and content, with the header fields that registry clients expect.
+//
+// Every function sends one answer, or cuts the connection when that fails in mid-body: a status
+// that was sent is never taken back, and no error is ever appended to a body.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "async/task.h"
+#include "base/error.h"
+#include "cache/content.h"
+#include "gateway/exchange.h"
+#include "http/response.h"
+#include "oci/operation.h"
+#include "upstream/registry.h"
+
+namespace fairlead::gateway {
+
+// A head with the fields that all answers carry.
+http::ResponseHead make_head(const Exchange& exchange, int status);
+
+async::Task<> respond_error(Exchange& exchange, int status, oci::ErrorCode code,
+                            std::string message);
+
+// What an error of any layer means to the client.
+async::Task<> respond_error(Exchange& exchange, const Error& error);
+
+// What HEAD gets: everything but the bytes.
+async::Task<> respond_description(Exchange& exchange, const upstream::ContentHead& head);
+
+// The bytes, whole, a range of them or 304, as the request's conditions say.
+async::Task<> respond_content(Exchange& exchange, const cache::Content& content);
+
+async::Task<> respond_text(Exchange& exchange, int status, std::string_view media_type,
+                           std::string_view body);
+
+}  // namespace fairlead::gateway
