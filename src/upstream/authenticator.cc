@@ -93,7 +93,6 @@ async::Task<Result<std::optional<Login>>> Authenticator::after_refusal(
   }
   auto login = co_await bearer(endpoint, *challenge, scope);
   if (!login) co_return std::unexpected(std::move(login.error()));
-  login->is_fresh = true;
   co_return *std::move(login);
 }
 
@@ -116,10 +115,11 @@ async::Task<Result<Login>> Authenticator::bearer(std::string endpoint, Challenge
                          .credentials = *credentials};
     auto token = co_await this->token(request);
     if (token) {
-      co_return Login{.authorization = Secret("Bearer " + token->reveal()),
+      co_return Login{.authorization = Secret("Bearer " + token->value.reveal()),
                       .credentials = *std::move(credentials),
                       .token_request = std::move(request),
-                      .token = *std::move(token)};
+                      .token = std::move(token->value),
+                      .is_fresh = token->is_new};
     }
     const bool may_change = is_refusal(token.error()) && *credentials && !is_last_try &&
                             credentials_.refuse(**credentials);
@@ -145,7 +145,7 @@ async::Task<Result<std::optional<Credentials>>> Authenticator::credentials_for(s
   co_return std::nullopt;
 }
 
-async::Task<Result<Secret>> Authenticator::token(TokenRequest request) {
+async::Task<Result<IssuedToken>> Authenticator::token(TokenRequest request) {
   TokenChannel channel{.transport = transport_,
                        .timeouts = options_.timeouts,
                        .ca_file = options_.ca_file,

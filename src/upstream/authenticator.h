@@ -32,7 +32,7 @@ struct Login {
   std::optional<Credentials> credentials;     // what stands behind it; none: anonymous
   std::optional<TokenRequest> token_request;  // set: it is a Bearer token, `token`
   Secret token;
-  bool is_fresh = false;  // the token was asked for because the one before was refused
+  bool is_fresh = false;  // the token was issued just now: its refusal is not one of age
 };
 
 class Authenticator {
@@ -57,7 +57,7 @@ class Authenticator {
   async::Task<Result<std::optional<Credentials>>> credentials_for(std::string url);
   async::Task<Result<Login>> bearer(std::string endpoint, Challenge challenge, std::string scope);
   async::Task<Result<std::optional<Login>>> basic(std::string endpoint, Login refused);
-  async::Task<Result<Secret>> token(TokenRequest request);
+  async::Task<Result<IssuedToken>> token(TokenRequest request);
   void warn_once(std::string_view url);
 
   const RegistryOptions& options_;

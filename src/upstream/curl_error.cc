@@ -5,6 +5,16 @@
 #include <string>
 
 namespace fairlead::upstream {
+namespace {
+
+// What is no answer may be the rest of the one before, longer than it said: a new connection tells.
+bool was_reused(CURL* easy) {
+  long connections = 1;
+  ::curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections);
+  return connections == 0;
+}
+
+}  // namespace
 
 Error curl_error(CURL* easy, CURLcode code) {
   const auto make = [](Code our_code, Retry retry, std::string context) {
@@ -51,6 +61,10 @@ Error curl_error(CURL* easy, CURLcode code) {
     case CURLE_UNSUPPORTED_PROTOCOL:  // HTTP/0.9: the URL itself has been checked before
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_BAD_CONTENT_ENCODING:
+      if (was_reused(easy)) {
+        return make(Code::Unavailable, Retry::Yes,
+                    "the connection held more than the answer before");
+      }
       return make(Code::Corrupt, Retry::No, "the answer is not HTTP");
     default:
       return make(Code::Unavailable, Retry::Yes, ::curl_easy_strerror(code));

@@ -319,5 +319,16 @@ TEST_F(RedirectedTest, LearnsTheSizeWhereHeadIsRefused) {
   EXPECT_EQ(head->size, 1234u);
 }
 
+TEST_F(RegistryClientTest, AsksAnewWhereAConnectionHoldsTheRestOfTheAnswerBefore) {
+  script_ = [](const Request& request) {
+    const bool is_first_on_connection =
+        request.target.ends_with("/first") || request.connection > 1;
+    return is_first_on_connection ? Reply{.body = "m"} : Reply{.raw = "rest of the answer before"};
+  };
+  EXPECT_TRUE(head("first"));
+  EXPECT_TRUE(head("second"));
+  EXPECT_EQ(server_.connections(), 2u);
+}
+
 }  // namespace
 }  // namespace fairlead::upstream

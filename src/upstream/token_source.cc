@@ -17,13 +17,16 @@ std::chrono::seconds margin(std::chrono::seconds lifetime) {
 TokenSource::TokenSource(const Clock& clock, std::size_t capacity)
     : clock_(clock), capacity_(std::max<std::size_t>(1, capacity)) {}
 
-async::Task<Result<Secret>> TokenSource::token(TokenChannel channel, TokenRequest request) {
+async::Task<Result<IssuedToken>> TokenSource::token(TokenChannel channel, TokenRequest request) {
   const auto entry = entry_of(key_of(request));
-  if (auto known = remembered(*entry)) co_return *std::move(known);
+  if (auto known = remembered(*entry)) co_return IssuedToken{.value = *std::move(known)};
   const auto& timeouts = channel.timeouts;
   const auto deadline =
       std::chrono::steady_clock::now() + timeouts.connect + timeouts.first_byte + timeouts.stall;
-  co_return co_await entry->flight.run([&] { return fetch(entry, channel, request); }, deadline);
+  auto fetched =
+      co_await entry->flight.run([&] { return fetch(entry, channel, request); }, deadline);
+  if (!fetched) co_return std::unexpected(std::move(fetched.error()));
+  co_return IssuedToken{.value = *std::move(fetched), .is_new = true};
 }
 
 void TokenSource::drop(const TokenRequest& request, const Secret& token) {

@@ -21,6 +21,11 @@
 
 namespace fairlead::upstream {
 
+struct IssuedToken {
+  Secret value;
+  bool is_new = false;  // of just now; else remembered, and the registry may have forgotten it
+};
+
 // Thread-safe.
 class TokenSource {
  public:
@@ -32,7 +37,7 @@ class TokenSource {
   // A token for `request`: remembered, or fetched through `channel`, whose transport must belong
   // to the caller's worker. Callers that want the same token at once share one fetch. Errors as
   // exchange_token.
-  async::Task<Result<Secret>> token(TokenChannel channel, TokenRequest request);
+  async::Task<Result<IssuedToken>> token(TokenChannel channel, TokenRequest request);
 
   // The registry refused `token`: forget it.
   void drop(const TokenRequest& request, const Secret& token);

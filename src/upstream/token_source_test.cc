@@ -76,7 +76,7 @@ class TokenSourceTest : public fairlead::testing::CoroutineTest {
   }
   std::string token(TokenRequest request) {
     auto answer = run(source_.token(channel(), std::move(request)));
-    return answer ? answer->reveal() : std::string(to_string(answer.error().code));
+    return answer ? answer->value.reveal() : std::string(to_string(answer.error().code));
   }
   std::size_t fetches() { return server_.requests().size(); }
 
