@@ -121,12 +121,12 @@ TEST_F(TokenSourceTest, NeverMixesScopesRegistriesOrIdentities) {
 }
 
 TEST_F(TokenSourceTest, FetchesOnceForMany) {
-  std::vector<std::optional<Result<Secret>>> answers(20);
+  std::vector<std::optional<Result<IssuedToken>>> answers(20);
   for (auto& answer : answers) begin(source_.token(channel(), request()), answer);
   for (auto& answer : answers) {
     run_until([&] { return answer.has_value(); });
     ASSERT_TRUE(*answer);
-    EXPECT_EQ((**answer).reveal(), "t1");
+    EXPECT_EQ((**answer).value.reveal(), "t1");
   }
   EXPECT_EQ(fetches(), 1u);
 }
