@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "cache/keep.h"
 #include "cache/knowledge.h"
 #include "cache/resuming_download.h"
 #include "oci/manifest.h"
@@ -45,6 +46,9 @@ void fail(Filling& f, Error error) {
 }
 
 void stop_storing(Filling& f, const Error& error) {
+  if (error.code == Code::NoSpace) {
+    f.services.space.is_full(f.download->head().size.value_or(f.written));
+  }
   f.services.log.warn("cannot store content; pulls go on without the cache",
                       {{"content", describe(f.fill)}, {"error", error.context}});
   const auto& head = f.download->head();
@@ -128,7 +132,10 @@ async::Task<> finish(Filling& f) {
   learn_content(f.services.index, f.fill.source(), actual, f.written, f.fill.media_type());
   // Readers may have the last byte now: that the content is right does not hang on our disk.
   f.fill.verify(f.written);
-  auto commit = [&f] { return f.fill.ingest().commit(); };
+  auto commit = [&f] {
+    return keep_ingest(f.services, f.fill.digest(), f.fill.source().kind, f.fill.media_type(),
+                       f.written, f.fill.ingest());
+  };
   if (auto committed = co_await f.services.pool.run(commit); !committed) {
     f.fill.ingest().discard();
     f.services.log.warn("cannot keep content; the next pull fetches it again",
