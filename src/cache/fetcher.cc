@@ -46,7 +46,9 @@ async::Task<Result<void>> wait_until_ready(Fill& fill, ContentKind kind) {
 bool Fetcher::is_known(const Source& source, const oci::Digest& digest) const {
   if (!services_.index.has_link(source.registry_name, source.repository, digest)) return false;
   // Any stored blob could be asked for as a manifest: it must be known to be one.
-  return source.kind == ContentKind::Blob || services_.index.content(digest);
+  if (source.kind == ContentKind::Blob) return true;
+  const auto known = services_.index.content(digest);
+  return known && !known->media_type.empty();
 }
 
 async::Task<Result<void>> Fetcher::confirm_link(const Source& source, const oci::Digest& digest) {

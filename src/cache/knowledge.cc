@@ -9,7 +9,7 @@ void learn_content(index::Index& index, const Source& source, const oci::Digest&
                    std::uint64_t size, std::string media_type) {
   index.add_link(source.registry_name, source.repository, digest);
   if (source.kind == ContentKind::Manifest && !media_type.empty()) {
-    index.put_content(digest, {std::move(media_type), size});
+    index.describe(digest, std::move(media_type), size);
   }
 }
 

@@ -2,34 +2,42 @@
 #include "index/memory_index.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <utility>
 
 namespace fairlead::index {
 namespace {
 
-// No part can hold a line feed: registry names are configured, the others follow a grammar.
-std::string link_key(std::string_view registry, std::string_view repository,
-                     const oci::Digest& digest) {
+constexpr std::chrono::seconds kOneUse{1};
+constexpr int kMaxDepth = 8;  // of indexes in indexes
+constexpr std::size_t kMaxDocuments = 1024;
+
+// No part can hold a line feed: registry names are configured, the others follow a grammar or are
+// header values.
+std::string join(std::initializer_list<std::string_view> parts) {
   std::string key;
-  key.reserve(registry.size() + repository.size() + digest.str().size() + 2);
-  key.append(registry).append("\n").append(repository).append("\n").append(digest.str());
+  std::size_t size = 0;
+  for (const std::string_view part : parts) size += part.size() + 1;
+  key.reserve(size);
+  for (const std::string_view part : parts) key.append(part).append("\n");
+  key.pop_back();
   return key;
 }
 
-const std::string& key_of(const std::string& link) { return link; }
-const oci::Digest& key_of(const std::pair<const oci::Digest, ContentInfo>& content) {
-  return content.first;
+// "a\nb\nc" -> its parts.
+template <std::size_t N>
+std::array<std::string_view, N> split(std::string_view key) {
+  std::array<std::string_view, N> parts;
+  for (std::string_view& part : parts) {
+    const auto end = std::min(key.find('\n'), key.size());
+    part = key.substr(0, end);
+    key.remove_prefix(std::min(end + 1, key.size()));
+  }
+  return parts;
 }
 
-// Drops entries bucket by bucket, as the hand of a clock goes round. Not the first of the
-// container: that is the one inserted last, so a full index would learn nothing any more.
-template <class Container>
-void make_room(Container& container, std::size_t capacity, std::size_t& hand) {
-  while (container.size() >= capacity) {
-    const std::size_t bucket = hand++ % container.bucket_count();
-    if (container.bucket_size(bucket) == 0) continue;
-    container.erase(container.find(key_of(*container.begin(bucket))));
-  }
+bool holds(const std::vector<MemoryIndex::RepositoryId>& ids, MemoryIndex::RepositoryId id) {
+  return std::ranges::find(ids, id) != ids.end();
 }
 
 }  // namespace
@@ -37,45 +45,307 @@ void make_room(Container& container, std::size_t capacity, std::size_t& hand) {
 MemoryIndex::MemoryIndex(std::size_t capacity)
     : shard_capacity_(std::max<std::size_t>(1, capacity / kShards)) {}
 
-std::size_t MemoryIndex::shard_of(const oci::Digest& digest) {
-  return std::hash<oci::Digest>{}(digest) % kShards;
+MemoryIndex::Shard& MemoryIndex::shard_of(const oci::Digest& digest) {
+  return shards_[std::hash<oci::Digest>{}(digest) % kShards];
+}
+
+const MemoryIndex::Shard& MemoryIndex::shard_of(const oci::Digest& digest) const {
+  return shards_[std::hash<oci::Digest>{}(digest) % kShards];
+}
+
+// Drops an entry, bucket by bucket, as the hand of a clock goes round. Not the first of the
+// container: that is the one inserted last, so a full index would learn nothing any more.
+void MemoryIndex::drop_one_unstored(Shard& shard) {
+  for (;;) {
+    const std::size_t bucket = shard.hand++ % shard.entries.bucket_count();
+    for (auto it = shard.entries.begin(bucket); it != shard.entries.end(bucket); ++it) {
+      if (it->second.info.is_stored) continue;
+      const oci::Digest digest = it->first;
+      shard.entries.erase(digest);
+      --shard.unstored;
+      if (listener_ != nullptr) listener_->content_changed(digest);
+      return;
+    }
+  }
+}
+
+MemoryIndex::Entry& MemoryIndex::find_or_add(Shard& shard, const oci::Digest& digest) {
+  if (const auto found = shard.entries.find(digest); found != shard.entries.end()) {
+    return found->second;
+  }
+  if (shard.unstored >= shard_capacity_) drop_one_unstored(shard);
+  ++shard.unstored;
+  return shard.entries[digest];
+}
+
+// --- links ---
+
+std::optional<MemoryIndex::RepositoryId> MemoryIndex::known_repository(
+    std::string_view registry, std::string_view repository) const {
+  const std::string key = join({registry, repository});
+  const std::shared_lock lock(repositories_mutex_);
+  const auto found = repository_ids_.find(key);
+  if (found == repository_ids_.end()) return std::nullopt;
+  return found->second;
+}
+
+MemoryIndex::RepositoryId MemoryIndex::repository_id(std::string_view registry,
+                                                     std::string_view repository) {
+  if (const auto known = known_repository(registry, repository)) return *known;
+  const std::unique_lock lock(repositories_mutex_);
+  const auto next = static_cast<RepositoryId>(repositories_.size());
+  const auto [at, is_new] = repository_ids_.try_emplace(join({registry, repository}), next);
+  if (is_new) repositories_.push_back({std::string(registry), std::string(repository)});
+  return at->second;
+}
+
+MemoryIndex::RepositoryName MemoryIndex::repository_name(RepositoryId id) const {
+  const std::shared_lock lock(repositories_mutex_);
+  return repositories_.at(id);
 }
 
 bool MemoryIndex::has_link(std::string_view registry, std::string_view repository,
                            const oci::Digest& digest) const {
-  const Shard& shard = shards_[shard_of(digest)];
-  const std::string key = link_key(registry, repository, digest);
+  const auto id = known_repository(registry, repository);
+  if (!id) return false;
+  const Shard& shard = shard_of(digest);
   const std::lock_guard lock(shard.mutex);
-  return shard.links.contains(key);
+  const auto found = shard.entries.find(digest);
+  return found != shard.entries.end() && holds(found->second.repositories, *id);
 }
 
 void MemoryIndex::add_link(std::string_view registry, std::string_view repository,
                            const oci::Digest& digest) {
-  Shard& shard = shards_[shard_of(digest)];
-  std::string key = link_key(registry, repository, digest);
+  const RepositoryId id = repository_id(registry, repository);
+  Shard& shard = shard_of(digest);
   const std::lock_guard lock(shard.mutex);
-  if (shard.links.contains(key)) return;
-  make_room(shard.links, shard_capacity_, shard.hand);
-  shard.links.insert(std::move(key));
+  Entry& entry = find_or_add(shard, digest);
+  if (holds(entry.repositories, id)) return;
+  entry.repositories.push_back(id);
+  if (listener_ != nullptr) listener_->content_changed(digest);
 }
 
+// --- content ---
+
 std::optional<ContentInfo> MemoryIndex::content(const oci::Digest& digest) const {
-  const Shard& shard = shards_[shard_of(digest)];
+  const Shard& shard = shard_of(digest);
   const std::lock_guard lock(shard.mutex);
-  const auto found = shard.contents.find(digest);
-  if (found == shard.contents.end()) return std::nullopt;
+  const auto found = shard.entries.find(digest);
+  if (found == shard.entries.end() || !found->second.is_described) return std::nullopt;
+  return found->second.info;
+}
+
+void MemoryIndex::describe(const oci::Digest& digest, std::string media_type, std::uint64_t size) {
+  Shard& shard = shard_of(digest);
+  const std::lock_guard lock(shard.mutex);
+  Entry& entry = find_or_add(shard, digest);
+  const bool changes_size = !entry.info.is_stored && entry.info.size != size;
+  if (entry.is_described && !changes_size && entry.info.media_type == media_type) return;
+  entry.is_described = true;
+  entry.info.media_type = std::move(media_type);
+  if (changes_size) entry.info.size = size;
+  if (listener_ != nullptr) listener_->content_changed(digest);
+}
+
+void MemoryIndex::add_stored(const oci::Digest& digest, std::string media_type, std::uint64_t size,
+                             std::vector<oci::Digest> names, WallTime now) {
+  {
+    Shard& shard = shard_of(digest);
+    const std::lock_guard lock(shard.mutex);
+    Entry& entry = find_or_add(shard, digest);
+    if (entry.info.is_stored) {
+      stored_bytes_ -= entry.info.size;
+    } else {
+      --shard.unstored;
+      ++stored_contents_;
+    }
+    stored_bytes_ += size;
+    if (media_type.empty()) media_type = std::move(entry.info.media_type);
+    entry.info = {.media_type = std::move(media_type),
+                  .size = size,
+                  .is_stored = true,
+                  .created = now,
+                  .last_use = std::max(now, entry.info.last_use),
+                  .names = names};
+    entry.is_described = true;
+    if (listener_ != nullptr) listener_->content_changed(digest);
+  }
+  raise_last_use(names, now, 0);
+}
+
+void MemoryIndex::remove_stored(const oci::Digest& digest) {
+  Shard& shard = shard_of(digest);
+  const std::lock_guard lock(shard.mutex);
+  const auto found = shard.entries.find(digest);
+  if (found == shard.entries.end()) return;
+  if (found->second.info.is_stored) {
+    stored_bytes_ -= found->second.info.size;
+    --stored_contents_;
+  } else {
+    --shard.unstored;
+  }
+  shard.entries.erase(found);
+  if (listener_ != nullptr) listener_->content_changed(digest);
+}
+
+void MemoryIndex::touch(const oci::Digest& digest, WallTime now) {
+  std::vector<oci::Digest> names;
+  {
+    Shard& shard = shard_of(digest);
+    const std::lock_guard lock(shard.mutex);
+    const auto found = shard.entries.find(digest);
+    if (found == shard.entries.end() || !found->second.info.is_stored) return;
+    ContentInfo& info = found->second.info;
+    if (now < info.last_use + kOneUse) return;
+    info.last_use = now;
+    names = info.names;
+    if (listener_ != nullptr) listener_->content_used(digest);
+  }
+  raise_last_use(names, now, 0);
+}
+
+// Nothing that is named may look older than what names it, or an image would lose its layers
+// before its manifest.
+void MemoryIndex::raise_last_use(const std::vector<oci::Digest>& digests, WallTime now, int depth) {
+  for (const oci::Digest& digest : digests) {
+    std::vector<oci::Digest> names;
+    {
+      Shard& shard = shard_of(digest);
+      const std::lock_guard lock(shard.mutex);
+      const auto found = shard.entries.find(digest);
+      if (found == shard.entries.end() || !found->second.info.is_stored) continue;
+      ContentInfo& info = found->second.info;
+      if (now <= info.last_use) continue;
+      info.last_use = now;
+      names = info.names;
+      if (listener_ != nullptr) listener_->content_used(digest);
+    }
+    if (depth < kMaxDepth) raise_last_use(names, now, depth + 1);
+  }
+}
+
+Index::Totals MemoryIndex::totals() const {
+  return {.bytes = stored_bytes_.load(), .contents = stored_contents_.load()};
+}
+
+void MemoryIndex::for_each_stored(const ContentVisitor& visit) const {
+  for (const Shard& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    for (const auto& [digest, entry] : shard.entries) {
+      if (entry.info.is_stored) visit(digest, entry.info);
+    }
+  }
+}
+
+void MemoryIndex::for_each_link(const LinkVisitor& visit) const {
+  for (const Shard& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    for (const auto& [digest, entry] : shard.entries) {
+      for (const RepositoryId id : entry.repositories) {
+        const std::shared_lock names(repositories_mutex_);
+        visit(repositories_[id].registry, repositories_[id].name, digest);
+      }
+    }
+  }
+}
+
+std::optional<MemoryIndex::Entry> MemoryIndex::entry(const oci::Digest& digest) const {
+  const Shard& shard = shard_of(digest);
+  const std::lock_guard lock(shard.mutex);
+  const auto found = shard.entries.find(digest);
+  if (found == shard.entries.end()) return std::nullopt;
   return found->second;
 }
 
-void MemoryIndex::put_content(const oci::Digest& digest, ContentInfo info) {
-  Shard& shard = shards_[shard_of(digest)];
+void MemoryIndex::restore(const oci::Digest& digest, Entry entry) {
+  const bool is_stored = entry.info.is_stored;
+  const std::uint64_t size = entry.info.size;
+  Shard& shard = shard_of(digest);
   const std::lock_guard lock(shard.mutex);
-  if (const auto found = shard.contents.find(digest); found != shard.contents.end()) {
-    found->second = std::move(info);
+  if (!shard.entries.try_emplace(digest, std::move(entry)).second) return;
+  if (!is_stored) {
+    ++shard.unstored;
     return;
   }
-  make_room(shard.contents, shard_capacity_, shard.hand);
-  shard.contents.emplace(digest, std::move(info));
+  stored_bytes_ += size;
+  ++stored_contents_;
+}
+
+void MemoryIndex::reserve(std::size_t contents) {
+  for (Shard& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    shard.entries.reserve(contents / kShards * 9 / 8);
+  }
+}
+
+// --- tags ---
+
+std::optional<TagInfo> MemoryIndex::tag(const TagKey& key) const {
+  const std::string text = join({key.registry, key.repository, key.tag, key.variant});
+  const std::shared_lock lock(tags_mutex_);
+  const auto found = tags_.find(text);
+  if (found == tags_.end()) return std::nullopt;
+  return found->second;
+}
+
+void MemoryIndex::put_tag(const TagKey& key, TagInfo info) {
+  std::string text = join({key.registry, key.repository, key.tag, key.variant});
+  const std::unique_lock lock(tags_mutex_);
+  tags_.insert_or_assign(std::move(text), std::move(info));
+  if (listener_ != nullptr) listener_->tag_changed(key);
+}
+
+void MemoryIndex::remove_tag(const TagKey& key) {
+  const std::string text = join({key.registry, key.repository, key.tag, key.variant});
+  const std::unique_lock lock(tags_mutex_);
+  if (tags_.erase(text) != 0 && listener_ != nullptr) listener_->tag_changed(key);
+}
+
+void MemoryIndex::for_each_tag(const TagVisitor& visit) const {
+  const std::shared_lock lock(tags_mutex_);
+  for (const auto& [text, info] : tags_) {
+    const auto [registry, repository, tag, variant] = split<4>(text);
+    visit({registry, repository, tag, variant}, info);
+  }
+}
+
+// --- first seen ---
+
+WallTime MemoryIndex::first_seen(std::string_view registry, std::string_view repository,
+                                 const oci::Digest& digest, WallTime now) {
+  std::string key = join({registry, repository, digest.str()});
+  const std::unique_lock lock(tags_mutex_);
+  const auto [at, is_new] = first_seen_.try_emplace(std::move(key), now);
+  if (is_new && listener_ != nullptr) listener_->first_seen_added(registry, repository, digest);
+  return at->second;
+}
+
+std::optional<WallTime> MemoryIndex::seen(std::string_view registry, std::string_view repository,
+                                          const oci::Digest& digest) const {
+  const std::string key = join({registry, repository, digest.str()});
+  const std::shared_lock lock(tags_mutex_);
+  const auto found = first_seen_.find(key);
+  if (found == first_seen_.end()) return std::nullopt;
+  return found->second;
+}
+
+// --- documents ---
+
+void MemoryIndex::put_document(const DocumentKey& key, DocumentInfo info) {
+  std::string text = join({key.registry, key.repository, key.name});
+  const std::unique_lock lock(tags_mutex_);
+  if (documents_.size() >= kMaxDocuments && !documents_.contains(text)) {
+    documents_.erase(documents_.begin());
+  }
+  documents_.insert_or_assign(std::move(text), std::move(info));
+}
+
+std::optional<DocumentInfo> MemoryIndex::document(const DocumentKey& key) const {
+  const std::string text = join({key.registry, key.repository, key.name});
+  const std::shared_lock lock(tags_mutex_);
+  const auto found = documents_.find(text);
+  if (found == documents_.end()) return std::nullopt;
+  return found->second;
 }
 
 }  // namespace fairlead::index

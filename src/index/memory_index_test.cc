@@ -29,7 +29,7 @@ TEST(MemoryIndex, KeepsNoMoreThanItsCapacity) {
   for (int i = 0; i < kMany; ++i) {
     const auto digest = digest_of_text(std::to_string(i));
     index.add_link("reg", "team/app", digest);
-    index.put_content(digest, {"application/json", 1});
+    index.describe(digest, "application/json", 1);
   }
   std::size_t links = 0;
   std::size_t contents = 0;
@@ -42,6 +42,15 @@ TEST(MemoryIndex, KeepsNoMoreThanItsCapacity) {
   EXPECT_LE(contents, kCapacity);
   EXPECT_GE(links, kCapacity / 2) << "the room there is is not used";
   EXPECT_GE(contents, kCapacity / 2);
+}
+
+TEST(MemoryIndex, NeverDropsWhatIsStored) {
+  MemoryIndex index(kCapacity);
+  for (int i = 0; i < kMany; ++i) {
+    index.add_stored(digest_of_text(std::to_string(i)), "", 1, {}, fairlead::testing::at(i));
+  }
+  EXPECT_EQ(index.totals().contents, static_cast<std::uint64_t>(kMany));
+  for (int i = 0; i < kMany; ++i) EXPECT_TRUE(index.content(digest_of_text(std::to_string(i))));
 }
 
 // What has just been pulled is what is asked for next: a full index must not forget that first.

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,6 +18,8 @@ namespace fairlead::testing {
 inline oci::Digest digest_of_text(const std::string& text) {
   return oci::digest_of(oci::DigestAlgorithm::Sha256, as_byte_view(text));
 }
+
+inline WallTime at(int seconds) { return WallTime(std::chrono::seconds(1'700'000'000 + seconds)); }
 
 template <class Factory>
 class IndexConformance : public ::testing::Test {
@@ -51,18 +54,142 @@ TYPED_TEST_P(IndexConformance, PartsOfALinkAreNotMixedUp) {
 
 TYPED_TEST_P(IndexConformance, ALinkIsNoContentAndAContentNoLink) {
   this->index_->add_link("reg", "team/app", this->digest_);
-  this->index_->put_content(this->other_, {"application/json", 2});
+  this->index_->describe(this->other_, "application/json", 2);
   EXPECT_FALSE(this->index_->content(this->digest_));
   EXPECT_FALSE(this->index_->has_link("reg", "team/app", this->other_));
 }
 
-TYPED_TEST_P(IndexConformance, TheLastContentStands) {
-  this->index_->put_content(this->digest_, {"application/old", 1});
-  this->index_->put_content(this->digest_, {"application/new", 2});
+TYPED_TEST_P(IndexConformance, TheLastDescriptionStands) {
+  this->index_->describe(this->digest_, "application/old", 1);
+  this->index_->describe(this->digest_, "application/new", 2);
   const auto info = this->index_->content(this->digest_);
   ASSERT_TRUE(info);
   EXPECT_EQ(info->media_type, "application/new");
   EXPECT_EQ(info->size, 2u);
+  EXPECT_FALSE(info->is_stored);
+  EXPECT_EQ(this->index_->totals().contents, 0u);
+}
+
+TYPED_TEST_P(IndexConformance, StoredContentIsCountedOnceAndForgottenWithItsLinks) {
+  this->index_->add_link("reg", "team/app", this->digest_);
+  this->index_->describe(this->digest_, "application/json", 7);
+  this->index_->add_stored(this->digest_, "", 100, {this->other_}, at(10));
+  this->index_->add_stored(this->digest_, "", 120, {this->other_}, at(11));
+  const auto info = this->index_->content(this->digest_);
+  ASSERT_TRUE(info && info->is_stored);
+  EXPECT_EQ(info->media_type, "application/json") << "an empty type says nothing";
+  EXPECT_EQ(info->size, 120u);
+  EXPECT_EQ(info->last_use, at(11));
+  EXPECT_EQ(info->names, std::vector{this->other_});
+  EXPECT_EQ(this->index_->totals().bytes, 120u);
+  EXPECT_EQ(this->index_->totals().contents, 1u);
+
+  this->index_->describe(this->digest_, "application/json", 5);
+  EXPECT_EQ(this->index_->content(this->digest_)->size, 120u) << "the file says it better";
+
+  this->index_->remove_stored(this->digest_);
+  EXPECT_FALSE(this->index_->content(this->digest_));
+  EXPECT_FALSE(this->index_->has_link("reg", "team/app", this->digest_));
+  EXPECT_EQ(this->index_->totals().bytes, 0u);
+  EXPECT_EQ(this->index_->totals().contents, 0u);
+}
+
+TYPED_TEST_P(IndexConformance, AUseOfAManifestIsAUseOfAllThatItNames) {
+  const auto index = digest_of_text("index");
+  const auto manifest = digest_of_text("manifest");
+  const auto layer = digest_of_text("layer");
+  const auto other_layer = digest_of_text("other layer");
+  for (const auto& digest : {layer, other_layer}) {
+    this->index_->add_stored(digest, "", 1, {}, at(0));
+  }
+  this->index_->add_stored(manifest, "m", 1, {layer}, at(0));
+  this->index_->add_stored(index, "i", 1, {manifest, digest_of_text("not stored")}, at(0));
+  this->index_->touch(index, at(50));
+  for (const auto& digest : {index, manifest, layer}) {
+    EXPECT_EQ(this->index_->content(digest)->last_use, at(50));
+  }
+  EXPECT_EQ(this->index_->content(other_layer)->last_use, at(0));
+
+  this->index_->touch(layer, at(60));
+  this->index_->touch(manifest, at(40));
+  EXPECT_EQ(this->index_->content(layer)->last_use, at(60));
+  EXPECT_EQ(this->index_->content(manifest)->last_use, at(50)) << "a clock that jumped back";
+
+  this->index_->add_stored(digest_of_text("newer"), "m", 1, {other_layer}, at(70));
+  EXPECT_EQ(this->index_->content(other_layer)->last_use, at(70));
+}
+
+TYPED_TEST_P(IndexConformance, VisitsWhatIsStored) {
+  this->index_->add_stored(this->digest_, "", 3, {}, at(1));
+  this->index_->describe(this->other_, "m", 9);
+  std::vector<oci::Digest> seen;
+  this->index_->for_each_stored([&](const oci::Digest& digest, const index::ContentInfo& info) {
+    seen.push_back(digest);
+    EXPECT_EQ(info.size, 3u);
+  });
+  EXPECT_EQ(seen, std::vector{this->digest_});
+
+  this->index_->add_link("reg", "a/b", this->digest_);
+  std::vector<std::string> links;
+  this->index_->for_each_link(
+      [&](std::string_view registry, std::string_view repository, const oci::Digest& digest) {
+        links.push_back(std::string(registry) + " " + std::string(repository) + " " + digest.str());
+      });
+  EXPECT_EQ(links, std::vector{"reg a/b " + this->digest_.str()});
+}
+
+TYPED_TEST_P(IndexConformance, TagsAreKeptByRepositoryNameAndVariant) {
+  const index::TagKey key{"reg", "team/app", "latest", ""};
+  EXPECT_FALSE(this->index_->tag(key));
+  this->index_->put_tag(
+      key, {.digest = this->digest_, .media_type = "m", .size = 5, .etag = "e", .checked = at(3)});
+  const auto info = this->index_->tag(key);
+  ASSERT_TRUE(info);
+  EXPECT_EQ(info->digest, this->digest_);
+  EXPECT_EQ(info->media_type, "m");
+  EXPECT_EQ(info->size, 5u);
+  EXPECT_EQ(info->etag, "e");
+  EXPECT_EQ(info->checked, at(3));
+  EXPECT_FALSE(this->index_->tag({"reg", "team/app", "latest", "application/x"}));
+  EXPECT_FALSE(this->index_->tag({"reg", "team", "app/latest", ""}));
+
+  this->index_->put_tag(
+      key, {.digest = this->other_, .media_type = "", .size = {}, .etag = "", .checked = at(4)});
+  EXPECT_EQ(this->index_->tag(key)->digest, this->other_);
+  EXPECT_FALSE(this->index_->tag(key)->size);
+  int visited = 0;
+  this->index_->for_each_tag([&](const index::TagKey& visited_key, const index::TagInfo& tag) {
+    ++visited;
+    EXPECT_EQ(visited_key.repository, "team/app");
+    EXPECT_EQ(visited_key.tag, "latest");
+    EXPECT_EQ(visited_key.variant, "");
+    EXPECT_EQ(tag.digest, this->other_);
+  });
+  EXPECT_EQ(visited, 1);
+  this->index_->remove_tag(key);
+  EXPECT_FALSE(this->index_->tag(key));
+}
+
+TYPED_TEST_P(IndexConformance, TheFirstSightStands) {
+  EXPECT_FALSE(this->index_->seen("reg", "team/app", this->digest_));
+  EXPECT_EQ(this->index_->first_seen("reg", "team/app", this->digest_, at(5)), at(5));
+  EXPECT_EQ(this->index_->first_seen("reg", "team/app", this->digest_, at(9)), at(5));
+  EXPECT_EQ(this->index_->seen("reg", "team/app", this->digest_), at(5));
+  EXPECT_FALSE(this->index_->seen("reg", "team/other", this->digest_));
+  this->index_->remove_stored(this->digest_);
+  EXPECT_EQ(this->index_->seen("reg", "team/app", this->digest_), at(5));
+}
+
+TYPED_TEST_P(IndexConformance, DocumentsAreKept) {
+  const index::DocumentKey key{"reg", "team/app", "tags"};
+  EXPECT_FALSE(this->index_->document(key));
+  this->index_->put_document(key, {.body = "a\nb\n", .checked = at(1)});
+  this->index_->put_document(key, {.body = std::string("a\0b", 3), .checked = at(2)});
+  const auto document = this->index_->document(key);
+  ASSERT_TRUE(document);
+  EXPECT_EQ(document->body, std::string("a\0b", 3));
+  EXPECT_EQ(document->checked, at(2));
+  EXPECT_FALSE(this->index_->document({"reg", "team/app", "referrers"}));
 }
 
 TYPED_TEST_P(IndexConformance, ManyThreadsUseItAtOnce) {
@@ -73,7 +200,7 @@ TYPED_TEST_P(IndexConformance, ManyThreadsUseItAtOnce) {
         const auto digest = digest_of_text(std::to_string(i));
         const std::string repository = "team/" + std::to_string(t);
         this->index_->add_link("reg", repository, digest);
-        this->index_->put_content(digest, {"application/json", static_cast<std::uint64_t>(i)});
+        this->index_->describe(digest, "application/json", static_cast<std::uint64_t>(i));
         EXPECT_TRUE(this->index_->has_link("reg", repository, digest));
         EXPECT_EQ(this->index_->content(digest)->size, static_cast<std::uint64_t>(i));
       }
@@ -85,6 +212,10 @@ TYPED_TEST_P(IndexConformance, ManyThreadsUseItAtOnce) {
 REGISTER_TYPED_TEST_SUITE_P(IndexConformance, NothingIsKnownAtFirst,
                             ALinkHoldsForItsRegistryRepositoryAndDigestOnly,
                             PartsOfALinkAreNotMixedUp, ALinkIsNoContentAndAContentNoLink,
-                            TheLastContentStands, ManyThreadsUseItAtOnce);
+                            TheLastDescriptionStands,
+                            StoredContentIsCountedOnceAndForgottenWithItsLinks,
+                            AUseOfAManifestIsAUseOfAllThatItNames, VisitsWhatIsStored,
+                            TagsAreKeptByRepositoryNameAndVariant, TheFirstSightStands,
+                            DocumentsAreKept, ManyThreadsUseItAtOnce);
 
 }  // namespace fairlead::testing
