@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// BlobStore: content by digest. Reading and ingesting are two roles.
+// BlobStore: content by digest. Reading, ingesting and managing are three roles.
 //
 // What is in the store is complete and was verified; an ingest becomes visible by commit() only,
 // all at once, and then survives a crash.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/unique_fd.h"
 #include "oci/digest.h"
@@ -17,7 +19,8 @@
 namespace fairlead::store {
 
 struct BlobFile {
-  UniqueFd fd;             // open for reading; stays readable when the blob is removed meanwhile
+  UniqueFd fd;  // open for reading; stays readable when the blob is removed meanwhile. The blob is
+                // in use until it and its duplicates are closed.
   std::uint64_t size = 0;  // bytes
 };
 
@@ -30,7 +33,8 @@ class BlobReader {
 };
 
 // One blob being written. Used by one owner; its file may be read by others meanwhile, up to what
-// has been written. Destroying it without commit() removes it.
+// has been written. Destroying it without commit() removes it. The blob that it made is in use
+// while it lives.
 class Ingest {
  public:
   virtual ~Ingest() = default;
@@ -53,11 +57,37 @@ class Ingest {
 class BlobIngester {
  public:
   virtual ~BlobIngester() = default;
-  // `size`, when known, is reserved at once, so that a full disk shows at the start. Blocks.
+  // `size`, when known, is reserved at once, so that a full disk shows at the start. Code::NoSpace
+  // also when it is more than the store may ever hold. Blocks.
   virtual Result<std::unique_ptr<Ingest>> begin(const oci::Digest& digest,
                                                 std::optional<std::uint64_t> size) = 0;
 };
 
-class BlobStore : public BlobReader, public BlobIngester {};
+enum class Removal {
+  Removed,
+  Absent,  // it was not there
+  InUse,   // somebody reads it or has just made it; it stays
+};
+
+// Thread-safe. Blocks.
+class BlobManager {
+ public:
+  virtual ~BlobManager() = default;
+
+  // Removes a blob that nobody uses.
+  virtual Result<Removal> remove(const oci::Digest& digest) = 0;
+
+  // Removes a blob that was found damaged, used or not, if it still is the very file that `found`
+  // is; InUse: another one has taken its place meanwhile.
+  virtual Result<Removal> remove_damaged(const oci::Digest& digest, const BlobFile& found) = 0;
+
+  // Every blob, in no order. Those that come or go meanwhile are visited or not. `visit` may use
+  // the store. An error: the store cannot be read, and what was not visited may be there.
+  using BlobVisitor =
+      std::function<void(const oci::Digest&, std::uint64_t size, WallTime modified)>;
+  virtual Result<void> for_each(const BlobVisitor& visit) = 0;
+};
+
+class BlobStore : public BlobReader, public BlobIngester, public BlobManager {};
 
 }  // namespace fairlead::store

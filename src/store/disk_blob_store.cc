@@ -12,6 +12,8 @@
 #include <system_error>
 #include <utility>
 
+#include "store/blob_walk.h"
+
 namespace fairlead::store {
 
 namespace fs = std::filesystem;
@@ -33,6 +35,20 @@ std::unexpected<Error> unusable(Error error, const std::string& where) {
   return std::unexpected(std::move(error));
 }
 
+std::unexpected<Error> too_large(const oci::Digest& digest) {
+  return internal_error(Code::NoSpace, digest.str() + " is larger than the whole cache may be");
+}
+
+// One level: what is above `path` is there, or this fails.
+Result<void> make_directory(const std::string& path) {
+  if (::mkdir(path.c_str(), 0750) == 0 || errno == EEXIST) return {};
+  return errno_error(errno, "create directory " + path);
+}
+
+// That the file is in use (blob_store.h). Not getting it is no reason not to read: somebody is
+// about to unlink the file, or the file system has no locks.
+void mark_in_use(int fd) { ::flock(fd, LOCK_SH | LOCK_NB); }
+
 Result<void> sync_directory(const std::string& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd || ::fsync(fd.get()) != 0) return errno_error(errno, "fsync " + path);
@@ -53,6 +69,7 @@ class DiskIngest final : public Ingest {
   }
 
   Result<void> write(ByteView bytes) override {
+    if (store_.is_too_large(size_ + bytes.size())) return too_large(digest_);
     while (!bytes.empty()) {
       const ssize_t n = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(size_));
       if (n < 0 && errno == EINTR) continue;
@@ -84,7 +101,8 @@ class DiskIngest final : public Ingest {
   bool is_settled_ = false;  // committed or discarded
 };
 
-Result<std::unique_ptr<DiskBlobStore>> DiskBlobStore::open_directory(const std::string& directory) {
+Result<std::unique_ptr<DiskBlobStore>> DiskBlobStore::open_directory(
+    const std::string& directory, const DiskStoreOptions& options) {
   const std::string where = "cache directory " + directory;
   for (const auto& path :
        {directory, directory + "/tmp", directory + "/blobs/sha256", directory + "/blobs/sha512"}) {
@@ -100,7 +118,7 @@ Result<std::unique_ptr<DiskBlobStore>> DiskBlobStore::open_directory(const std::
                                                  " is in use by another process; give each its own "
                                                  "(cache.directory, --cache-directory)");
   }
-  std::unique_ptr<DiskBlobStore> store(new DiskBlobStore(directory, std::move(lock)));
+  std::unique_ptr<DiskBlobStore> store(new DiskBlobStore(directory, options, std::move(lock)));
   if (auto removed = store->remove_leftovers(); !removed) {
     return unusable(std::move(removed.error()), where);
   }
@@ -133,19 +151,37 @@ Result<std::optional<BlobFile>> DiskBlobStore::open(const oci::Digest& digest) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd && errno == ENOENT) return std::nullopt;
   if (!fd) return errno_error(errno, "open " + path);
+  mark_in_use(fd.get());
   struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return errno_error(errno, "stat " + path);
   if (!S_ISREG(status.st_mode)) return internal_error(Code::Io, path + " is not a regular file");
   return BlobFile{std::move(fd), static_cast<std::uint64_t>(status.st_size)};
 }
 
+// tmp/ is made again when somebody emptied the cache directory. When that is gone itself, its disk
+// may not be mounted: nothing is written into what is left in its place.
+Result<UniqueFd> DiskBlobStore::create_temporary(const std::string& path) const {
+  constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+  UniqueFd fd(::open(path.c_str(), kFlags, 0440));
+  if (!fd && errno == ENOENT) {
+    if (auto made = make_directory(directory_ + "/tmp"); !made) {
+      return std::unexpected(std::move(made.error()));
+    }
+    fd.reset(::open(path.c_str(), kFlags, 0440));
+  }
+  if (!fd) return errno_error(errno, "create " + path);
+  return fd;
+}
+
 Result<std::unique_ptr<Ingest>> DiskBlobStore::begin(const oci::Digest& digest,
                                                      std::optional<std::uint64_t> size) {
+  if (size && is_too_large(*size)) return too_large(digest);
   std::string path =
       directory_ + "/tmp/" + std::string(digest.hex()) + "." + std::to_string(next_temporary_++);
-  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0440));
-  if (!fd) return errno_error(errno, "create " + path);
-  auto ingest = std::make_unique<DiskIngest>(*this, digest, path, std::move(fd));
+  auto fd = create_temporary(path);
+  if (!fd) return std::unexpected(std::move(fd.error()));
+  mark_in_use(fd->get());
+  auto ingest = std::make_unique<DiskIngest>(*this, digest, path, *std::move(fd));
   if (size && *size > 0) {
     const int rc = ::fallocate(ingest->fd(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(*size));
     if (rc != 0 && errno != EOPNOTSUPP) return errno_error(errno, "reserve space for " + path);
@@ -153,21 +189,65 @@ Result<std::unique_ptr<Ingest>> DiskBlobStore::begin(const oci::Digest& digest,
   return ingest;
 }
 
+// <directory>/blobs/<algorithm>/<ab>, each where it is missing, and lasting.
+Result<void> DiskBlobStore::make_parents(const std::string& blob_path) const {
+  for (std::size_t end = directory_.size();
+       (end = blob_path.find('/', end + 1)) != blob_path.npos;) {
+    const std::string part = blob_path.substr(0, end);
+    if (auto made = make_directory(part); !made) return made;
+    if (auto synced = sync_directory(part.substr(0, part.rfind('/'))); !synced) return synced;
+  }
+  return {};
+}
+
 Result<void> DiskBlobStore::publish(const std::string& temporary, int fd,
-                                    const oci::Digest& digest) const {
+                                    const oci::Digest& digest) {
   if (::fsync(fd) != 0) return errno_error(errno, "fsync " + temporary);
   const std::string path = blob_path(digest);
-  const std::string parent = path.substr(0, path.rfind('/'));
-  if (::rename(temporary.c_str(), path.c_str()) != 0) {
-    if (errno != ENOENT) return errno_error(errno, "rename to " + path);
-    if (::mkdir(parent.c_str(), 0750) != 0 && errno != EEXIST) {
-      return errno_error(errno, "create directory " + parent);
-    }
-    if (auto synced = sync_directory(parent.substr(0, parent.rfind('/'))); !synced) return synced;
-    if (::rename(temporary.c_str(), path.c_str()) != 0)
-      return errno_error(errno, "rename to " + path);
+  const auto rename = [&]() -> int {
+    const std::lock_guard lock(names_);
+    return ::rename(temporary.c_str(), path.c_str()) == 0 ? 0 : errno;
+  };
+  int failure = rename();
+  if (failure == ENOENT) {
+    if (auto made = make_parents(path); !made) return made;
+    failure = rename();
   }
-  return sync_directory(parent);
+  if (failure != 0) return errno_error(failure, "rename to " + path);
+  return sync_directory(path.substr(0, path.rfind('/')));
+}
+
+Result<Removal> DiskBlobStore::unlink_if_same(const std::string& path, int fd) {
+  struct stat file{};
+  if (::fstat(fd, &file) != 0) return errno_error(errno, "stat " + path);
+  const std::lock_guard lock(names_);
+  struct stat now{};
+  if (::lstat(path.c_str(), &now) == 0) {
+    if (now.st_ino != file.st_ino || now.st_dev != file.st_dev) return Removal::InUse;
+    if (::unlink(path.c_str()) == 0) return Removal::Removed;
+  }
+  if (errno == ENOENT) return Removal::Absent;
+  return errno_error(errno, "remove " + path);
+}
+
+Result<Removal> DiskBlobStore::remove(const oci::Digest& digest) {
+  const std::string path = blob_path(digest);
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!fd && errno == ENOENT) return Removal::Absent;
+  if (!fd) return errno_error(errno, "open " + path);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return Removal::InUse;
+    return errno_error(errno, "lock " + path);
+  }
+  return unlink_if_same(path, fd.get());
+}
+
+Result<Removal> DiskBlobStore::remove_damaged(const oci::Digest& digest, const BlobFile& found) {
+  return unlink_if_same(blob_path(digest), found.fd.get());
+}
+
+Result<void> DiskBlobStore::for_each(const BlobVisitor& visit) {
+  return walk_blobs(directory_, visit);
 }
 
 }  // namespace fairlead::store

@@ -6,40 +6,67 @@
 //   <directory>/tmp/<hex>.<n>                 being written; removed at start
 //
 // Publish = fsync the file, rename it, fsync the directories. See docs/on-disk-format.md.
+//
+// A blob is in use while somebody holds a shared flock on its file: open() takes one on the
+// descriptor that it hands out, an ingest on its own from the start; they end with the descriptor,
+// so nothing has to be given back. remove() unlinks only what it can lock exclusively. Who opens a
+// file between its lock and its unlink reads on undisturbed: the lock is for not taking away what
+// is wanted now, no reader's safety hangs on it.
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "store/blob_store.h"
 
 namespace fairlead::store {
 
+struct DiskStoreOptions {
+  // Bytes of one blob, 0: any. An upstream that claims, or sends, more than the cache may hold
+  // would otherwise take the whole disk and have everything evicted.
+  std::uint64_t max_content = 0;
+};
+
 class DiskBlobStore final : public BlobStore {
  public:
   // Creates the directory where needed, locks it, removes leftovers of a crash. Fails when it is
   // not usable or another process has it.
-  static Result<std::unique_ptr<DiskBlobStore>> open_directory(const std::string& directory);
+  static Result<std::unique_ptr<DiskBlobStore>> open_directory(
+      const std::string& directory, const DiskStoreOptions& options = {});
 
   Result<std::optional<BlobFile>> open(const oci::Digest& digest) override;
   Result<std::unique_ptr<Ingest>> begin(const oci::Digest& digest,
                                         std::optional<std::uint64_t> size) override;
+  Result<Removal> remove(const oci::Digest& digest) override;
+  Result<Removal> remove_damaged(const oci::Digest& digest, const BlobFile& found) override;
+  Result<void> for_each(const BlobVisitor& visit) override;
 
   // Files that were left in tmp/ by a crash and removed at start.
   [[nodiscard]] std::size_t leftovers_removed() const { return leftovers_removed_; }
 
  private:
   friend class DiskIngest;
-  DiskBlobStore(std::string directory, UniqueFd lock)
-      : directory_(std::move(directory)), lock_(std::move(lock)) {}
+  DiskBlobStore(std::string directory, const DiskStoreOptions& options, UniqueFd lock)
+      : directory_(std::move(directory)), options_(options), lock_(std::move(lock)) {}
 
   [[nodiscard]] std::string blob_path(const oci::Digest& digest) const;
-  Result<void> publish(const std::string& temporary, int fd, const oci::Digest& digest) const;
+  [[nodiscard]] bool is_too_large(std::uint64_t size) const {
+    return options_.max_content > 0 && size > options_.max_content;
+  }
+  Result<UniqueFd> create_temporary(const std::string& path) const;
+  Result<void> publish(const std::string& temporary, int fd, const oci::Digest& digest);
+  Result<void> make_parents(const std::string& blob_path) const;
+  // InUse: `path` is another file than `fd`, just made.
+  Result<Removal> unlink_if_same(const std::string& path, int fd);
   Result<void> remove_leftovers();
 
-  std::string directory_;
+  const std::string directory_;
+  const DiskStoreOptions options_;
   UniqueFd lock_;
+  std::mutex names_;  // held while a name below blobs/ gets another file or none
   std::size_t leftovers_removed_ = 0;
   std::atomic<std::uint64_t> next_temporary_{0};
 };

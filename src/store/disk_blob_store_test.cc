@@ -9,11 +9,15 @@
 #include <sys/statfs.h>
 #include <sys/wait.h>
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "testing/blob_store_conformance.h"
 #include "testing/fake_blob_store.h"
@@ -31,7 +35,7 @@ std::string path_of_blob(const std::string& directory, const oci::Digest& digest
 
 struct DiskStoreFactory {
   store::BlobStore& store() { return *store_; }
-  void remove(const oci::Digest& digest) { fs::remove(path_of_blob(directory_.path(), digest)); }
+  void lose(const oci::Digest& digest) { fs::remove(path_of_blob(directory_.path(), digest)); }
 
   TemporaryDirectory directory_;
   std::unique_ptr<store::DiskBlobStore> store_ =
@@ -42,7 +46,7 @@ INSTANTIATE_TYPED_TEST_SUITE_P(Disk, BlobStoreConformance, DiskStoreFactory);
 // The fake that other modules' tests rely on keeps the same promises.
 struct FakeStoreFactory {
   store::BlobStore& store() { return store_; }
-  void remove(const oci::Digest& digest) { store_.remove(digest); }
+  void lose(const oci::Digest& digest) { store_.lose(digest); }
   FakeBlobStore store_;
 };
 INSTANTIATE_TYPED_TEST_SUITE_P(Fake, BlobStoreConformance, FakeStoreFactory);
@@ -53,7 +57,9 @@ namespace fairlead::store {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 std::size_t files_below(const std::string& directory) {
   std::size_t files = 0;
@@ -165,6 +171,120 @@ TEST_F(DiskBlobStoreTest, ALinkInPlaceOfABlobIsNotFollowed) {
   std::ofstream(directory_ / "secret") << "secret";
   fs::create_symlink(directory_ / "secret", path);
   EXPECT_FALSE(store->open(digest_));
+}
+
+std::vector<oci::Digest> visited(DiskBlobStore& store) {
+  std::vector<oci::Digest> found;
+  const auto walked = store.for_each(
+      [&](const oci::Digest& digest, std::uint64_t, WallTime) { found.push_back(digest); });
+  EXPECT_TRUE(walked) << walked.error().context;
+  return found;
+}
+
+TEST_F(DiskBlobStoreTest, WhatIsNoBlobByPlaceNameOrKindIsNotVisited) {
+  const auto store = open();
+  put(*store);
+  const std::string hex(digest_.hex());
+  const std::string sha256 = directory_ / "blobs/sha256";
+  const std::string other(64, hex[0] == 'f' ? 'e' : 'f');
+  fs::create_directories(sha256 + "/" + other.substr(0, 2) + "/" + other);  // a directory
+  std::ofstream(sha256 + "/" + other.substr(0, 2) + "/" + hex) << "elsewhere";
+  std::ofstream(sha256 + "/" + hex) << "too high";
+  std::ofstream(sha256 + "/" + hex.substr(0, 2) + "/README") << "no digest";
+  fs::create_symlink("/etc/passwd",
+                     sha256 + "/" + hex.substr(0, 2) + "/" + hex.substr(0, 2) + other.substr(2));
+  EXPECT_THAT(visited(*store), ElementsAre(digest_));
+}
+
+TEST_F(DiskBlobStoreTest, AVisitTellsWhenABlobWasMade) {
+  const auto store = open();
+  const auto before = std::chrono::system_clock::now() - std::chrono::seconds(2);
+  put(*store);
+  WallTime modified{};
+  ASSERT_TRUE(
+      store->for_each([&](const oci::Digest&, std::uint64_t, WallTime when) { modified = when; }));
+  EXPECT_GE(modified, before);
+  EXPECT_LE(modified, std::chrono::system_clock::now() + std::chrono::seconds(2));
+}
+
+TEST_F(DiskBlobStoreTest, ACacheDirectoryThatIsGoneIsAnErrorAndNotEmpty) {
+  const auto store = open();
+  put(*store);
+  fs::rename(directory_.path(), directory_.path() + ".away");
+  EXPECT_FALSE(store->for_each([](const oci::Digest&, std::uint64_t, WallTime) {}));
+  EXPECT_FALSE(store->begin(digest_, 10)) << "written where no disk is mounted any more";
+  EXPECT_FALSE(fs::exists(directory_.path()));
+  fs::rename(directory_.path() + ".away", directory_.path());
+  EXPECT_THAT(visited(*store), ElementsAre(digest_));
+}
+
+TEST_F(DiskBlobStoreTest, ADirectoryEmptiedWhileRunningIsFilledAgain) {
+  const auto store = open();
+  put(*store);
+  for (const char* part : {"tmp", "blobs"}) fs::remove_all(directory_ / part);
+  EXPECT_FALSE(store->open(digest_).value());
+  EXPECT_EQ(store->remove(digest_), Removal::Absent);
+  EXPECT_THAT(visited(*store), IsEmpty());
+  put(*store);
+  EXPECT_TRUE(store->open(digest_).value());
+}
+
+TEST_F(DiskBlobStoreTest, BlobsThatVanishWhileAContentIsOnItsWayAreNoHindrance) {
+  const auto store = open();
+  const auto ingest = store->begin(digest_, std::nullopt).value();
+  ASSERT_TRUE(ingest->write(as_byte_view(bytes_)));
+  fs::remove_all(directory_ / "blobs");
+  ASSERT_TRUE(ingest->commit());
+  EXPECT_TRUE(store->open(digest_).value());
+}
+
+TEST_F(DiskBlobStoreTest, ADirectoryThatVanishesWhileAContentIsOnItsWayFailsItsCommit) {
+  const auto store = open();
+  const auto ingest = store->begin(digest_, std::nullopt).value();
+  fs::remove_all(directory_.path());
+  EXPECT_TRUE(ingest->write(as_byte_view(bytes_))) << "readers follow the file nevertheless";
+  EXPECT_FALSE(ingest->commit());
+  EXPECT_EQ(fairlead::testing::read_all(ingest->fd(), bytes_.size()), bytes_);
+  EXPECT_FALSE(fs::exists(directory_.path()));
+}
+
+// The attack: an upstream claims a layer of a petabyte, or sends without end.
+TEST_F(DiskBlobStoreTest, NoContentIsLargerThanTheCacheMayBe) {
+  const auto store =
+      DiskBlobStore::open_directory(directory_.path(), {.max_content = bytes_.size()}).value();
+  const auto claimed = store->begin(digest_, bytes_.size() + 1);
+  ASSERT_FALSE(claimed);
+  EXPECT_EQ(claimed.error().code, Code::NoSpace);
+  EXPECT_EQ(files_below(directory_ / "tmp"), 0u);
+
+  const auto unclaimed = store->begin(digest_, std::nullopt).value();
+  ASSERT_TRUE(unclaimed->write(as_byte_view(bytes_)));
+  const auto beyond = unclaimed->write(as_byte_view("!"));
+  ASSERT_FALSE(beyond);
+  EXPECT_EQ(beyond.error().code, Code::NoSpace);
+  put(*store, bytes_.size());
+}
+
+TEST_F(DiskBlobStoreTest, AllIsVisitedThoughFilesComeAndGoMeanwhile) {
+  const auto store = open();
+  put(*store);
+  std::atomic<bool> is_done{false};
+  std::thread churn([&] {
+    for (int i = 0; !is_done; i = (i + 1) % 500) {
+      const auto bytes = "churn " + std::to_string(i);
+      const auto digest = oci::digest_of(oci::DigestAlgorithm::Sha256, as_byte_view(bytes));
+      const std::string path = fairlead::testing::path_of_blob(directory_.path(), digest);
+      fs::create_directories(fs::path(path).parent_path());
+      std::ofstream(path) << bytes;
+      if (i % 3 != 0) fs::remove(path);
+    }
+  });
+  for (int i = 0; i < 50; ++i) {
+    const auto found = visited(*store);
+    EXPECT_EQ(std::ranges::count(found, digest_), 1);
+  }
+  is_done = true;
+  churn.join();
 }
 
 // tmpfs refuses at once to reserve more than it is large, so nothing is really filled up.

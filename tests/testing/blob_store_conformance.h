@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every BlobStore does. An implementation's test instantiates the suite with a factory:
 //   INSTANTIATE_TYPED_TEST_SUITE_P(Disk, BlobStoreConformance, DiskStoreFactory);
-// A Factory has store(), the store under test, empty at first, and remove(digest), which takes a
-// blob away as an operator or an evictor would.
+// A Factory has store(), the store under test, empty at first, and lose(digest), which takes a blob
+// away as somebody at the disk would.
 #pragma once
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -47,6 +48,18 @@ class BlobStoreConformance : public ::testing::Test {
     const auto ingest = begin(digest_of(bytes), bytes.size());
     ASSERT_TRUE(ingest->write(as_byte_view(bytes)));
     ASSERT_TRUE(ingest->commit());
+  }
+  std::optional<store::Removal> remove(const oci::Digest& digest) {
+    const auto removal = store().remove(digest);
+    EXPECT_TRUE(removal) << removal.error().context;
+    return removal ? std::optional(*removal) : std::nullopt;
+  }
+  std::map<oci::Digest, std::uint64_t> all() {
+    std::map<oci::Digest, std::uint64_t> found;
+    const auto visited = store().for_each(
+        [&](const oci::Digest& digest, std::uint64_t size, WallTime) { found[digest] = size; });
+    EXPECT_TRUE(visited) << visited.error().context;
+    return found;
   }
   store::BlobStore& store() { return factory_.store(); }
 
@@ -107,11 +120,11 @@ TYPED_TEST_P(BlobStoreConformance, TwoIngestsOfOneContentDoNotDisturbEachOther) 
   EXPECT_EQ(this->stored(this->digest_), this->bytes_);
 }
 
-TYPED_TEST_P(BlobStoreConformance, AnOpenBlobOutlivesItsRemoval) {
+TYPED_TEST_P(BlobStoreConformance, AnOpenBlobOutlivesItsLoss) {
   this->put(this->bytes_);
   const auto file = this->store().open(this->digest_);
   ASSERT_TRUE(file && *file);
-  this->factory_.remove(this->digest_);
+  this->factory_.lose(this->digest_);
   EXPECT_FALSE(this->stored(this->digest_));
   EXPECT_EQ(read_all((*file)->fd.get(), (*file)->size), this->bytes_);
   this->put(this->bytes_);
@@ -139,6 +152,83 @@ TYPED_TEST_P(BlobStoreConformance, AContentShorterThanReservedHasItsOwnSize) {
   EXPECT_EQ(this->stored(this->digest_), this->bytes_);
 }
 
+TYPED_TEST_P(BlobStoreConformance, WhatIsRemovedIsGoneAndMayComeAgain) {
+  this->put(this->bytes_);
+  EXPECT_EQ(this->remove(this->digest_), store::Removal::Removed);
+  EXPECT_FALSE(this->stored(this->digest_));
+  EXPECT_EQ(this->remove(this->digest_), store::Removal::Absent);
+  this->put(this->bytes_);
+  EXPECT_EQ(this->stored(this->digest_), this->bytes_);
+}
+
+TYPED_TEST_P(BlobStoreConformance, WhatIsReadIsNotRemovedBeforeTheLastReaderIsDone) {
+  this->put(this->bytes_);
+  auto first = this->store().open(this->digest_).value();
+  auto second = this->store().open(this->digest_).value();
+  EXPECT_EQ(this->remove(this->digest_), store::Removal::InUse);
+  first.reset();
+  EXPECT_EQ(this->remove(this->digest_), store::Removal::InUse);
+  EXPECT_EQ(this->stored(this->digest_), this->bytes_);
+  second.reset();
+  EXPECT_EQ(this->remove(this->digest_), store::Removal::Removed);
+}
+
+// Readers that joined while it was being filled hang on the ingest.
+TYPED_TEST_P(BlobStoreConformance, WhatWasJustMadeIsInUseWhileItsIngestLives) {
+  auto ingest = this->begin(this->digest_, this->bytes_.size());
+  EXPECT_EQ(this->remove(this->digest_), store::Removal::Absent);
+  ASSERT_TRUE(ingest->write(as_byte_view(this->bytes_)));
+  ASSERT_TRUE(ingest->commit());
+  EXPECT_EQ(this->remove(this->digest_), store::Removal::InUse);
+  EXPECT_EQ(this->stored(this->digest_), this->bytes_);
+  ingest.reset();
+  EXPECT_EQ(this->remove(this->digest_), store::Removal::Removed);
+}
+
+TYPED_TEST_P(BlobStoreConformance, WhatIsDamagedIsRemovedThoughItIsRead) {
+  this->put(this->bytes_);
+  const auto file = this->store().open(this->digest_).value();
+  ASSERT_TRUE(file);
+  EXPECT_EQ(this->store().remove_damaged(this->digest_, *file), store::Removal::Removed);
+  EXPECT_FALSE(this->stored(this->digest_));
+  EXPECT_EQ(read_all(file->fd.get(), file->size), this->bytes_);
+  EXPECT_EQ(this->store().remove_damaged(this->digest_, *file), store::Removal::Absent);
+}
+
+TYPED_TEST_P(BlobStoreConformance, WhatTookADamagedOnesPlaceStays) {
+  this->put(this->bytes_);
+  const auto damaged = this->store().open(this->digest_).value();
+  ASSERT_TRUE(damaged);
+  this->factory_.lose(this->digest_);
+  this->put(this->bytes_);
+  EXPECT_EQ(this->store().remove_damaged(this->digest_, *damaged), store::Removal::InUse);
+  EXPECT_EQ(this->stored(this->digest_), this->bytes_);
+}
+
+TYPED_TEST_P(BlobStoreConformance, AllAreVisitedWithTheirSizesAndNothingElse) {
+  EXPECT_TRUE(this->all().empty());
+  std::map<oci::Digest, std::uint64_t> expected;
+  for (int i = 0; i < 50; ++i) {
+    const std::string bytes(static_cast<std::size_t>(i) * 7, 'x');
+    this->put(bytes);
+    expected[this->digest_of(bytes)] = bytes.size();
+  }
+  const auto unfinished = this->begin(this->digest_);
+  ASSERT_TRUE(unfinished->write(as_byte_view("not yet")));
+  EXPECT_EQ(this->all(), expected);
+}
+
+TYPED_TEST_P(BlobStoreConformance, WhatIsVisitedMayBeOpenedAndRemoved) {
+  for (int i = 0; i < 20; ++i) this->put("content " + std::to_string(i));
+  std::size_t removed = 0;
+  ASSERT_TRUE(this->store().for_each([&](const oci::Digest& digest, std::uint64_t, WallTime) {
+    EXPECT_TRUE(this->stored(digest));
+    removed += this->remove(digest) == store::Removal::Removed ? 1 : 0;
+  }));
+  EXPECT_EQ(removed, 20u);
+  EXPECT_TRUE(this->all().empty());
+}
+
 TYPED_TEST_P(BlobStoreConformance, ManyThreadsUseItAtOnce) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
@@ -153,11 +243,14 @@ TYPED_TEST_P(BlobStoreConformance, ManyThreadsUseItAtOnce) {
   for (auto& thread : threads) thread.join();
 }
 
-REGISTER_TYPED_TEST_SUITE_P(BlobStoreConformance, NothingIsVisibleBeforeTheCommitAndAllAfter,
-                            TheGrowingFileIsReadable, WhatIsDestroyedUncommittedWasNeverThere,
-                            WhatIsDiscardedStaysReadableForThoseWhoFollow,
-                            TwoIngestsOfOneContentDoNotDisturbEachOther,
-                            AnOpenBlobOutlivesItsRemoval, KnowsBothAlgorithms, HoldsEmptyContent,
-                            AContentShorterThanReservedHasItsOwnSize, ManyThreadsUseItAtOnce);
+REGISTER_TYPED_TEST_SUITE_P(
+    BlobStoreConformance, NothingIsVisibleBeforeTheCommitAndAllAfter, TheGrowingFileIsReadable,
+    WhatIsDestroyedUncommittedWasNeverThere, WhatIsDiscardedStaysReadableForThoseWhoFollow,
+    TwoIngestsOfOneContentDoNotDisturbEachOther, AnOpenBlobOutlivesItsLoss, KnowsBothAlgorithms,
+    HoldsEmptyContent, AContentShorterThanReservedHasItsOwnSize, WhatIsRemovedIsGoneAndMayComeAgain,
+    WhatIsReadIsNotRemovedBeforeTheLastReaderIsDone, WhatWasJustMadeIsInUseWhileItsIngestLives,
+    WhatIsDamagedIsRemovedThoughItIsRead, WhatTookADamagedOnesPlaceStays,
+    AllAreVisitedWithTheirSizesAndNothingElse, WhatIsVisitedMayBeOpenedAndRemoved,
+    ManyThreadsUseItAtOnce);
 
 }  // namespace fairlead::testing

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,6 +31,7 @@ class FakeBlobStore final : public store::BlobStore {
     bool begin_finds_no_space = false;
     std::uint64_t space = std::numeric_limits<std::uint64_t>::max();  // bytes of one blob
     bool commit_fails = false;
+    bool remove_fails = false;
     // Asked before each open(): an error to answer with, and a place to let others run.
     std::function<std::optional<Error>()> on_open{};
   };
@@ -42,7 +44,9 @@ class FakeBlobStore final : public store::BlobStore {
     const std::lock_guard lock(mutex_);
     const auto found = blobs_.find(digest);
     if (found == blobs_.end()) return std::nullopt;
-    return file_of(found->second.get());
+    auto file = file_of(found->second.get());
+    ::flock(file.fd.get(), LOCK_SH | LOCK_NB);
+    return file;
   }
 
   Result<std::unique_ptr<store::Ingest>> begin(const oci::Digest& digest,
@@ -52,11 +56,45 @@ class FakeBlobStore final : public store::BlobStore {
     return std::make_unique<MemoryIngest>(*this, digest);
   }
 
+  Result<store::Removal> remove(const oci::Digest& digest) override {
+    if (faults.remove_fails) return errno_error(EIO, "remove");
+    const std::lock_guard lock(mutex_);
+    const auto found = blobs_.find(digest);
+    if (found == blobs_.end()) return store::Removal::Absent;
+    const auto file = file_of(found->second.get());
+    if (::flock(file.fd.get(), LOCK_EX | LOCK_NB) != 0) return store::Removal::InUse;
+    blobs_.erase(found);
+    return store::Removal::Removed;
+  }
+
+  Result<store::Removal> remove_damaged(const oci::Digest& digest,
+                                        const store::BlobFile& file) override {
+    if (faults.remove_fails) return errno_error(EIO, "remove");
+    const std::lock_guard lock(mutex_);
+    const auto found = blobs_.find(digest);
+    if (found == blobs_.end()) return store::Removal::Absent;
+    if (inode_of(found->second.get()) != inode_of(file.fd.get())) return store::Removal::InUse;
+    blobs_.erase(found);
+    return store::Removal::Removed;
+  }
+
+  // Visits what was there when it was called.
+  Result<void> for_each(const BlobVisitor& visit) override {
+    std::map<oci::Digest, std::uint64_t> blobs;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const auto& [digest, fd] : blobs_) blobs.emplace(digest, file_of(fd.get()).size);
+    }
+    for (const auto& [digest, size] : blobs) visit(digest, size, WallTime{});
+    return {};
+  }
+
   [[nodiscard]] bool holds(const oci::Digest& digest) const {
     const std::lock_guard lock(mutex_);
     return blobs_.contains(digest);
   }
-  void remove(const oci::Digest& digest) {
+  // Takes a blob away as somebody at the disk would, used or not.
+  void lose(const oci::Digest& digest) {
     const std::lock_guard lock(mutex_);
     blobs_.erase(digest);
   }
@@ -71,10 +109,18 @@ class FakeBlobStore final : public store::BlobStore {
             static_cast<std::uint64_t>(status.st_size)};
   }
 
+  static ino_t inode_of(int fd) {
+    struct stat status{};
+    ::fstat(fd, &status);
+    return status.st_ino;
+  }
+
   class MemoryIngest final : public store::Ingest {
    public:
     MemoryIngest(FakeBlobStore& store, oci::Digest digest)
-        : store_(store), digest_(std::move(digest)), fd_(::memfd_create("blob", MFD_CLOEXEC)) {}
+        : store_(store), digest_(std::move(digest)), fd_(::memfd_create("blob", MFD_CLOEXEC)) {
+      ::flock(fd_.get(), LOCK_SH);
+    }
 
     Result<void> write(ByteView bytes) override {
       if (size_ + bytes.size() > store_.faults.space) return errno_error(ENOSPC, "write");
@@ -88,7 +134,8 @@ class FakeBlobStore final : public store::BlobStore {
     Result<void> commit() override {
       if (store_.faults.commit_fails) return errno_error(EIO, "fsync");
       const std::lock_guard lock(store_.mutex_);
-      store_.blobs_.insert_or_assign(digest_, UniqueFd(::dup(fd_.get())));
+      // Opened anew: a duplicate would share the lock that says that the ingest lives.
+      store_.blobs_.insert_or_assign(digest_, file_of(fd_.get()).fd);
       return {};
     }
     void discard() override {}
