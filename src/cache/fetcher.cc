@@ -58,9 +58,10 @@ async::Task<Result<upstream::ContentHead>> Fetcher::ask(const Source& source,
                                                                     source.accept)
                           : co_await source.registry->head_blob(source.repository, digest);
   if (!head && head.error().code == Code::Unsupported) {
-    auto download = is_manifest ? co_await source.registry->get_manifest(
-                                      source.repository, digest.str(), source.accept)
-                                : co_await source.registry->get_blob(source.repository, digest, 0, 1);
+    auto download =
+        is_manifest
+            ? co_await source.registry->get_manifest(source.repository, digest.str(), source.accept)
+            : co_await source.registry->get_blob(source.repository, digest, 0, 1);
     if (!download) co_return std::unexpected(std::move(download.error()));
     head = std::move(download->head);
   }
@@ -78,10 +79,11 @@ async::Task<Result<void>> Fetcher::confirm_link(const Source& source, const oci:
 }
 
 // What is not what the index says was altered or removed behind our back: fetched again.
-void Fetcher::forget(const oci::Digest& digest, std::string_view why) {
-  services_.log.warn("stored content is damaged; it will be fetched again",
-                     {{"content", digest.str()}, {"error", why}});
-  if (auto removed = services_.store.remove(digest); !removed) {
+void Fetcher::forget(const oci::Digest& digest, const store::BlobFile& found) {
+  services_.log.warn("stored content has another size than it had; it will be fetched again",
+                     {{"content", digest.str()}});
+  const auto removed = services_.store.remove_damaged(digest, found);
+  if (!removed) {
     services_.log.warn("cannot remove damaged content", {{"error", removed.error().context}});
   }
   services_.index.remove_stored(digest);
@@ -97,11 +99,13 @@ std::optional<store::BlobFile> Fetcher::open_stored(const oci::Digest& digest) {
     return std::nullopt;
   }
   if (!*file) {
-    forget(digest, "its file is gone");
+    services_.log.warn("stored content is gone; it will be fetched again",
+                       {{"content", digest.str()}});
+    services_.index.remove_stored(digest);
     return std::nullopt;
   }
   if ((*file)->size != known->size) {
-    forget(digest, "its file has another size");
+    forget(digest, **file);
     return std::nullopt;
   }
   return std::move(*file);
@@ -139,8 +143,9 @@ async::Task<Result<Content>> Fetcher::fetch(Source source, oci::Digest digest) {
         co_return std::unexpected(std::move(confirmed.error()));
       }
       if (!is_known(source, digest)) {
-        co_return upstream_error(Code::Corrupt, Retry::No,
-                                 source.registry_name + " does not tell the type of " + digest.str());
+        co_return upstream_error(
+            Code::Corrupt, Retry::No,
+            source.registry_name + " does not tell the type of " + digest.str());
       }
     }
     auto [fill, is_new] = services_.fills.join_or_begin(digest, source);

@@ -42,7 +42,7 @@ class Fetcher {
   async::Task<Result<void>> confirm_link(const Source& source, const oci::Digest& digest);
   async::Task<Result<upstream::ContentHead>> ask(const Source& source, const oci::Digest& digest);
   std::optional<store::BlobFile> open_stored(const oci::Digest& digest);
-  void forget(const oci::Digest& digest, std::string_view why);
+  void forget(const oci::Digest& digest, const store::BlobFile& found);
   [[nodiscard]] bool is_known(const Source& source, const oci::Digest& digest) const;
 
   Services& services_;

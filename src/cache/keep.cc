@@ -48,11 +48,10 @@ Result<void> publish(Services& services, const oci::Digest& digest, const std::s
 }  // namespace
 
 Result<void> keep_ingest(Services& services, const oci::Digest& digest, ContentKind kind,
-                         const std::string& media_type, std::uint64_t size,
-                         store::Ingest& ingest) {
-  std::vector<oci::Digest> names;
-  if (kind == ContentKind::Manifest) names = names_in(read_whole(ingest.fd(), size));
-  return publish(services, digest, media_type, size, std::move(names), ingest);
+                         const std::string& media_type, std::uint64_t size, store::Ingest& ingest) {
+  if (kind == ContentKind::Blob) return publish(services, digest, {}, size, {}, ingest);
+  return publish(services, digest, media_type, size, names_in(read_whole(ingest.fd(), size)),
+                 ingest);
 }
 
 bool keep_manifest(Services& services, const oci::Digest& digest, const std::string& media_type,

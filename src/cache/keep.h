@@ -17,8 +17,7 @@ namespace fairlead::cache {
 
 // Publishes a finished ingest of `size` bytes.
 Result<void> keep_ingest(Services& services, const oci::Digest& digest, ContentKind kind,
-                         const std::string& media_type, std::uint64_t size,
-                         store::Ingest& ingest);
+                         const std::string& media_type, std::uint64_t size, store::Ingest& ingest);
 
 // Stores a manifest that is at hand. Trouble is logged: the caller has the text all the same.
 bool keep_manifest(Services& services, const oci::Digest& digest, const std::string& media_type,

@@ -62,8 +62,8 @@ std::optional<Resolved> if_fresh(const Services& services, const Question& quest
 // What the upstream says of the tag now.
 async::Task<Result<Resolved>> ask_upstream(Services& services, const Question& question) {
   const Source& source = question.source;
-  auto head = co_await source.registry->head_manifest(source.repository, question.tag,
-                                                      source.accept);
+  auto head =
+      co_await source.registry->head_manifest(source.repository, question.tag, source.accept);
   if (!head && head.error().code != Code::Unsupported) {
     co_return std::unexpected(std::move(head.error()));
   }
@@ -75,9 +75,8 @@ async::Task<Result<Resolved>> ask_upstream(Services& services, const Question& q
   if (head && head->digest && head->size) {
     // A HEAD that binds a tag to a digest counts for the GET by digest that clients send next.
     learn_content(services.index, source, *head->digest, *head->size, head->media_type);
-    co_return Resolved{.digest = *head->digest,
-                       .media_type = std::move(head->media_type),
-                       .size = head->size};
+    co_return Resolved{
+        .digest = *head->digest, .media_type = std::move(head->media_type), .size = head->size};
   }
   // It does not tell by HEAD what clients must know: only the bytes do.
   auto whole = co_await fetch_by_tag(services, source, question.tag);
@@ -181,7 +180,8 @@ async::Task<Result<Resolved>> Resolver::resolve(Source source, std::string tag,
     co_return as_known(*known, Freshness::Stale);
   }
   using Patience = std::chrono::steady_clock::duration;
-  auto answer = co_await ask(services_, question, has_stale ? Patience(kPatience) : Patience(kMaxWait));
+  auto answer =
+      co_await ask(services_, question, has_stale ? Patience(kPatience) : Patience(kMaxWait));
   if (!answer && has_stale && is_no_answer(answer.error())) {
     co_return as_known(*known, Freshness::Stale);
   }

@@ -30,8 +30,8 @@ async::Task<Result<WholeManifest>> fetch_by_tag(Services& services, const Source
   const std::string& registry = source.registry_name;
   auto download = co_await source.registry->get_manifest(source.repository, tag, source.accept);
   if (!download) co_return std::unexpected(std::move(download.error()));
-  auto text = co_await read_manifest(*download->body,
-                                     "manifest " + tag + " of " + registry + "/" + source.repository);
+  auto text = co_await read_manifest(
+      *download->body, "manifest " + tag + " of " + registry + "/" + source.repository);
   if (!text) co_return std::unexpected(std::move(text.error()));
 
   const auto& claimed = download->head.digest;
