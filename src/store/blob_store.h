@@ -19,8 +19,7 @@
 namespace fairlead::store {
 
 struct BlobFile {
-  UniqueFd fd;  // open for reading; stays readable when the blob is removed meanwhile. The blob is
-                // in use until it and its duplicates are closed.
+  UniqueFd fd;             // open for reading; stays readable when the blob is removed meanwhile
   std::uint64_t size = 0;  // bytes
 };
 
@@ -28,7 +27,8 @@ struct BlobFile {
 class BlobReader {
  public:
   virtual ~BlobReader() = default;
-  // nullopt: not there. Fast: no more than an open().
+  // nullopt: not there. The blob is in use until the file and its duplicates are closed. Fast: no
+  // more than an open().
   virtual Result<std::optional<BlobFile>> open(const oci::Digest& digest) = 0;
 };
 
@@ -73,6 +73,10 @@ enum class Removal {
 class BlobManager {
  public:
   virtual ~BlobManager() = default;
+
+  // As BlobReader::open(), but the blob is not in use by it: for looking at what may be evicted
+  // meanwhile.
+  virtual Result<std::optional<BlobFile>> inspect(const oci::Digest& digest) = 0;
 
   // Removes a blob that nobody uses.
   virtual Result<Removal> remove(const oci::Digest& digest) = 0;

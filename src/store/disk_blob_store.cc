@@ -147,11 +147,16 @@ std::string DiskBlobStore::blob_path(const oci::Digest& digest) const {
 }
 
 Result<std::optional<BlobFile>> DiskBlobStore::open(const oci::Digest& digest) {
+  auto file = inspect(digest);
+  if (file && *file) mark_in_use((*file)->fd.get());
+  return file;
+}
+
+Result<std::optional<BlobFile>> DiskBlobStore::inspect(const oci::Digest& digest) {
   const std::string path = blob_path(digest);
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd && errno == ENOENT) return std::nullopt;
   if (!fd) return errno_error(errno, "open " + path);
-  mark_in_use(fd.get());
   struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return errno_error(errno, "stat " + path);
   if (!S_ISREG(status.st_mode)) return internal_error(Code::Io, path + " is not a regular file");

@@ -40,6 +40,7 @@ class DiskBlobStore final : public BlobStore {
   Result<std::optional<BlobFile>> open(const oci::Digest& digest) override;
   Result<std::unique_ptr<Ingest>> begin(const oci::Digest& digest,
                                         std::optional<std::uint64_t> size) override;
+  Result<std::optional<BlobFile>> inspect(const oci::Digest& digest) override;
   Result<Removal> remove(const oci::Digest& digest) override;
   Result<Removal> remove_damaged(const oci::Digest& digest, const BlobFile& found) override;
   Result<void> for_each(const BlobVisitor& visit) override;

@@ -173,6 +173,15 @@ TYPED_TEST_P(BlobStoreConformance, WhatIsReadIsNotRemovedBeforeTheLastReaderIsDo
   EXPECT_EQ(this->remove(this->digest_), store::Removal::Removed);
 }
 
+TYPED_TEST_P(BlobStoreConformance, WhatIsOnlyInspectedMayBeRemoved) {
+  EXPECT_FALSE(this->store().inspect(this->digest_).value());
+  this->put(this->bytes_);
+  const auto file = this->store().inspect(this->digest_).value();
+  ASSERT_TRUE(file);
+  EXPECT_EQ(this->remove(this->digest_), store::Removal::Removed);
+  EXPECT_EQ(read_all(file->fd.get(), file->size), this->bytes_);
+}
+
 // Readers that joined while it was being filled hang on the ingest.
 TYPED_TEST_P(BlobStoreConformance, WhatWasJustMadeIsInUseWhileItsIngestLives) {
   auto ingest = this->begin(this->digest_, this->bytes_.size());

@@ -41,12 +41,16 @@ class FakeBlobStore final : public store::BlobStore {
     if (faults.on_open) {
       if (auto error = faults.on_open()) return std::unexpected(*std::move(error));
     }
+    auto file = inspect(digest);
+    if (*file) ::flock((*file)->fd.get(), LOCK_SH | LOCK_NB);
+    return file;
+  }
+
+  Result<std::optional<store::BlobFile>> inspect(const oci::Digest& digest) override {
     const std::lock_guard lock(mutex_);
     const auto found = blobs_.find(digest);
     if (found == blobs_.end()) return std::nullopt;
-    auto file = file_of(found->second.get());
-    ::flock(file.fd.get(), LOCK_SH | LOCK_NB);
-    return file;
+    return file_of(found->second.get());
   }
 
   Result<std::unique_ptr<store::Ingest>> begin(const oci::Digest& digest,
