@@ -27,7 +27,6 @@
 #include "async/task_group.h"
 #include "async/workers.h"
 #include "base/clock.h"
-#include "cache/fetcher.h"
 #include "cache/fill_table.h"
 #include "cache/services.h"
 #include "gateway/gateway.h"
@@ -79,12 +78,10 @@ routing::Router make_router(const config::Config& config) {
 
 // What one worker's thread works with.
 struct WorkerParts {
-  WorkerParts(const async::Executor& executor, cache::Services& services)
-      : transport(executor), fetcher(services) {}
+  explicit WorkerParts(const async::Executor& executor) : transport(executor) {}
 
   upstream::HttpTransport transport;
   std::vector<std::unique_ptr<upstream::RegistryClient>> clients;
-  cache::Fetcher fetcher;
   std::unique_ptr<gateway::Gateway> gateway;
 };
 
@@ -95,7 +92,15 @@ class Process {
       : log_(log),
         store_(std::move(store)),
         router_(make_router(config)),
-        services_{*store_, index_, fills_, pool_, fill_tasks_, log_},
+        services_{.store = *store_,
+                  .index = index_,
+                  .fills = fills_,
+                  .pool = pool_,
+                  .checks = checks_,
+                  .space = space_,
+                  .tasks = fill_tasks_,
+                  .clock = clock_,
+                  .log = log_},
         tokens_(clock_),
         workers_(config.server.workers),
         pool_(blocking_threads()) {
@@ -132,16 +137,20 @@ class Process {
 
  private:
   std::unique_ptr<WorkerParts> make_parts(const config::Config& config, std::size_t worker) {
-    auto parts = std::make_unique<WorkerParts>(workers_.executor(worker), services_);
+    auto parts = std::make_unique<WorkerParts>(workers_.executor(worker));
     gateway::Registries registries;
     for (std::size_t i = 0; i < config.registries.size(); ++i) {
-      const upstream::RegistryServices shared{tokens_, *credentials_[i], clock_, log_};
+      const upstream::RegistryServices shared{.tokens = tokens_,
+                                              .credentials = *credentials_[i],
+                                              .quotas = quotas_,
+                                              .clock = clock_,
+                                              .log = log_};
       parts->clients.push_back(std::make_unique<upstream::RegistryClient>(
           config.registries[i], parts->transport, shared));
       registries.emplace(config.registries[i].name, parts->clients.back().get());
     }
-    parts->gateway =
-        std::make_unique<gateway::Gateway>(router_, std::move(registries), parts->fetcher, log_);
+    parts->gateway = std::make_unique<gateway::Gateway>(router_, std::move(registries), services_,
+                                                        config.cache.freshness);
     return parts;
   }
 
@@ -171,10 +180,13 @@ class Process {
   std::unique_ptr<store::DiskBlobStore> store_;
   index::MemoryIndex index_;
   cache::FillTable fills_;
+  cache::TagChecks checks_;
+  cache::SpaceSignal space_;
   async::TaskGroup fill_tasks_;
   routing::Router router_;
   cache::Services services_;
   upstream::TokenSource tokens_;
+  upstream::QuotaBoard quotas_;
   std::vector<std::unique_ptr<upstream::CredentialSource>> credentials_;
   async::Workers workers_;
   async::BlockingPool pool_;  // its work ends on the workers' loops: it goes before them
@@ -190,12 +202,12 @@ int serve(const config::Config& config) {
   return_large_blocks();
   telemetry::Log log(config.log);
   for (const auto& warning : config.warnings) log.warn(warning);
-  auto store = store::DiskBlobStore::open_directory(config.cache_directory);
+  auto store = store::DiskBlobStore::open_directory(config.cache.directory);
   if (!store) {
     log.error(store.error().context);
     return 1;
   }
-  log.info("fairlead " FAIRLEAD_VERSION, {{"cache", config.cache_directory}});
+  log.info("fairlead " FAIRLEAD_VERSION, {{"cache", config.cache.directory}});
   if (const auto removed = (*store)->leftovers_removed(); removed > 0) {
     log.info("removed what an unfinished run left behind",
              {{"files", static_cast<std::int64_t>(removed)}});

@@ -17,6 +17,8 @@
 #include "async/task.h"
 #include "auth/authorizer.h"
 #include "cache/fetcher.h"
+#include "cache/resolver.h"
+#include "cache/services.h"
 #include "gateway/exchange.h"
 #include "http/connection.h"
 #include "routing/router.h"
@@ -31,9 +33,15 @@ using Registries = std::map<std::string, upstream::Registry*, std::less<>>;
 class Gateway {
  public:
   // All must outlive the gateway. `registries` has every registry that `router` can name.
-  Gateway(const routing::Router& router, Registries registries, cache::Fetcher& fetcher,
-          telemetry::Log& log)
-      : router_(router), registries_(std::move(registries)), fetcher_(fetcher), log_(log) {}
+  Gateway(const routing::Router& router, Registries registries, cache::Services& cache,
+          cache::FreshnessPolicy freshness)
+      : router_(router),
+        registries_(std::move(registries)),
+        cache_(cache),
+        fetcher_(cache),
+        resolver_(cache),
+        freshness_(freshness),
+        log_(cache.log) {}
 
   // Answers one request. The http::Handler of this worker.
   async::Task<> handle(const http::Request& request, http::Responder& responder);
@@ -47,6 +55,9 @@ class Gateway {
   async::Task<> pull_manifest_by_tag(Exchange& exchange, cache::Source source);
   async::Task<> pull_blob(Exchange& exchange, const auth::Grant& grant);
   async::Task<> pull_by_digest(Exchange& exchange, cache::Source source);
+  async::Task<Result<cache::Content>> fetch_resolved(Exchange& exchange, cache::Source source,
+                                                     cache::Resolved resolved);
+  [[nodiscard]] cache::FreshnessPolicy policy_of(const Exchange& exchange) const;
 
   // listing.cc
   async::Task<> list_tags(Exchange& exchange, const auth::Grant& grant);
@@ -54,7 +65,10 @@ class Gateway {
 
   const routing::Router& router_;
   Registries registries_;
-  cache::Fetcher& fetcher_;
+  cache::Services& cache_;
+  cache::Fetcher fetcher_;
+  cache::Resolver resolver_;
+  cache::FreshnessPolicy freshness_;  // where the route says nothing else
   telemetry::Log& log_;
 };
 

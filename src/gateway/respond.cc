@@ -108,6 +108,7 @@ http::ResponseHead make_head(const Exchange& exchange, int status) {
   if (!exchange.operation.name_space.empty()) {
     head.add("OCI-Namespace", exchange.operation.name_space);
   }
+  if (!exchange.warning.empty() && status < 400) head.add("Warning", exchange.warning);
   return head;
 }
 
