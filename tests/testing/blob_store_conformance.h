@@ -257,7 +257,7 @@ REGISTER_TYPED_TEST_SUITE_P(
     WhatIsDestroyedUncommittedWasNeverThere, WhatIsDiscardedStaysReadableForThoseWhoFollow,
     TwoIngestsOfOneContentDoNotDisturbEachOther, AnOpenBlobOutlivesItsLoss, KnowsBothAlgorithms,
     HoldsEmptyContent, AContentShorterThanReservedHasItsOwnSize, WhatIsRemovedIsGoneAndMayComeAgain,
-    WhatIsReadIsNotRemovedBeforeTheLastReaderIsDone, WhatWasJustMadeIsInUseWhileItsIngestLives,
+    WhatIsReadIsNotRemovedBeforeTheLastReaderIsDone, WhatIsOnlyInspectedMayBeRemoved, WhatWasJustMadeIsInUseWhileItsIngestLives,
     WhatIsDamagedIsRemovedThoughItIsRead, WhatTookADamagedOnesPlaceStays,
     AllAreVisitedWithTheirSizesAndNothingElse, WhatIsVisitedMayBeOpenedAndRemoved,
     ManyThreadsUseItAtOnce);

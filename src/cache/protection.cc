@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/protection.h"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "cache/fingerprint.h"
+
+namespace fairlead::cache {
+namespace {
+
+// There are many links and few repositories.
+class RepositoryMatcher {
+ public:
+  explicit RepositoryMatcher(const std::vector<KeepPattern>& keep) : keep_(keep) {}
+
+  bool covers_all_of(std::string_view registry, std::string_view repository) {
+    std::string name = std::string(registry).append("/").append(repository);
+    if (const auto known = known_.find(name); known != known_.end()) return known->second;
+    const bool covered = std::ranges::any_of(keep_, [&](const KeepPattern& pattern) {
+      return !pattern.tag && pattern.matches_repository(registry, repository);
+    });
+    return known_.emplace(std::move(name), covered).first->second;
+  }
+
+ private:
+  const std::vector<KeepPattern>& keep_;
+  std::unordered_map<std::string, bool> known_;
+};
+
+bool is_kept_tag(const std::vector<KeepPattern>& keep, const index::TagKey& key) {
+  return std::ranges::any_of(keep, [&](const KeepPattern& pattern) {
+    return pattern.tag && pattern.matches_tag(key.tag) &&
+           pattern.matches_repository(key.registry, key.repository);
+  });
+}
+
+// `roots` and all that they name, level by level.
+void add_closure(const index::Index& index, std::vector<oci::Digest> roots,
+                 std::vector<std::uint64_t>& covered) {
+  std::unordered_set<std::uint64_t> seen;
+  while (!roots.empty()) {
+    const oci::Digest digest = std::move(roots.back());
+    roots.pop_back();
+    if (!seen.insert(fingerprint(digest)).second) continue;
+    if (auto known = index.content(digest))
+      std::ranges::move(known->names, std::back_inserter(roots));
+  }
+  covered.insert(covered.end(), seen.begin(), seen.end());
+}
+
+}  // namespace
+
+Protection::Protection(const index::Index& index, const std::vector<KeepPattern>& keep) {
+  const auto has_tag = [](const KeepPattern& pattern) { return pattern.tag.has_value(); };
+  if (!std::ranges::all_of(keep, has_tag)) {
+    RepositoryMatcher matcher(keep);
+    index.for_each_link(
+        [&](std::string_view registry, std::string_view repository, const oci::Digest& digest) {
+          if (matcher.covers_all_of(registry, repository)) covered_.push_back(fingerprint(digest));
+        });
+  }
+  if (std::ranges::any_of(keep, has_tag)) {
+    std::vector<oci::Digest> roots;
+    index.for_each_tag([&](const index::TagKey& key, const index::TagInfo& info) {
+      if (is_kept_tag(keep, key)) roots.push_back(info.digest);
+    });
+    add_closure(index, std::move(roots), covered_);
+  }
+  std::ranges::sort(covered_);
+  covered_.erase(std::ranges::unique(covered_).begin(), covered_.end());
+}
+
+bool Protection::covers(const oci::Digest& digest) const {
+  return !covered_.empty() && std::ranges::binary_search(covered_, fingerprint(digest));
+}
+
+}  // namespace fairlead::cache

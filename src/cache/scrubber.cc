@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/scrubber.h"
+
+#include <algorithm>
+#include <random>
+#include <string_view>
+#include <utility>
+
+#include "cache/fingerprint.h"
+
+namespace fairlead::cache {
+namespace {
+
+constexpr std::uint64_t kStepBytes = 1 << 20;
+
+// What opening a content costs, counted as bytes, so that many small ones are no burst.
+constexpr std::uint64_t kOpenCost = 16 * 1024;
+
+// Of one look through the index.
+constexpr std::size_t kListed = 4096;
+
+constexpr std::chrono::milliseconds kMaxPause = std::chrono::minutes(1);
+
+std::uint64_t any_start() {
+  std::random_device random;
+  return std::uniform_int_distribution<std::uint64_t>()(random);
+}
+
+void log_failure(telemetry::Log& log, const oci::Digest& digest, const Error& error) {
+  log.warn("cannot check stored content", {{"content", std::string_view(digest.str())},
+                                           {"error", std::string_view(error.context)}});
+}
+
+// Counts and, where needed, removes what `check` came to.
+void settle(const ContentCheck& check, Verdict verdict, Bookkeeper& bookkeeper, telemetry::Log& log,
+            ScrubCounts& counts) {
+  ++counts.contents;
+  if (verdict == Verdict::Sound) return;
+  if (const auto removed = check.remove(bookkeeper, log); removed) {
+    ++counts.damaged;
+  } else {
+    ++counts.failed;
+    log_failure(log, check.digest(), removed.error());
+  }
+}
+
+}  // namespace
+
+Scrubber::Scrubber(const index::Index& index, store::BlobStore& store, Bookkeeper& bookkeeper,
+                   const ScrubOptions& options, const Clock& clock, telemetry::Log& log)
+    : index_(index),
+      store_(store),
+      bookkeeper_(bookkeeper),
+      options_(options),
+      clock_(clock),
+      log_(log),
+      start_(any_start()),
+      buffer_(kStepBytes) {}
+
+std::chrono::milliseconds Scrubber::step(const std::stop_token& stop) {
+  const SteadyTime now = clock_.steady();
+  if (is_round_complete_ || !round_began_) {
+    if (round_began_) {
+      const auto passed = std::chrono::duration_cast<std::chrono::seconds>(now - *round_began_);
+      if (passed < options_.period) {
+        const std::chrono::seconds left = options_.period - passed;
+        return left < kMaxPause ? left : kMaxPause;
+      }
+    }
+    round_began_ = now;
+    is_round_complete_ = false;
+    reached_.reset();
+  }
+  const std::uint64_t cost = work(stop);
+  const auto taken = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady() - now);
+  return std::clamp(time_for(cost) - taken, std::chrono::milliseconds(0), kMaxPause);
+}
+
+// One step's worth; what it cost.
+std::uint64_t Scrubber::work(const std::stop_token& stop) {
+  std::uint64_t cost = 0;
+  while (cost < kStepBytes && !stop.stop_requested()) {
+    if (!current_) {
+      if (!begin_next()) {
+        is_round_complete_ = true;
+        ++rounds_;
+        break;
+      }
+      cost += kOpenCost;
+    }
+    if (current_) cost += check_piece(kStepBytes - std::min(cost, kStepBytes - 1));
+  }
+  return cost;
+}
+
+// False: the round is complete. True without `current_`: one that is gone or cannot be opened.
+bool Scrubber::begin_next() {
+  if (next_.empty()) list_next();
+  if (next_.empty()) return false;
+  const oci::Digest digest = std::move(next_.back());
+  next_.pop_back();
+  auto check = ContentCheck::begin(store_, digest);
+  if (check) {
+    current_ = std::move(*check);
+  } else {
+    ++counts_.failed;
+    log_failure(log_, digest, check.error());
+  }
+  return true;
+}
+
+std::uint64_t Scrubber::check_piece(std::uint64_t budget) {
+  const std::uint64_t before = current_->bytes_read();
+  const auto verdict = current_->advance(index_, MutableByteView(buffer_).first(budget));
+  const std::uint64_t read = current_->bytes_read() - before;
+  counts_.bytes += read;
+  if (verdict) {
+    settle(*current_, *verdict, bookkeeper_, log_, counts_);
+    current_.reset();
+  }
+  return read;
+}
+
+// How far behind the start of the round, going round.
+std::uint64_t Scrubber::distance(const oci::Digest& digest) const {
+  return fingerprint(digest) - start_;
+}
+
+void Scrubber::list_next() {
+  std::vector<std::pair<std::uint64_t, oci::Digest>> nearest;  // a heap, the farthest on top
+  index_.for_each_stored([&](const oci::Digest& digest, const index::ContentInfo&) {
+    const std::uint64_t away = distance(digest);
+    if (reached_ && away <= *reached_) return;
+    if (nearest.size() == kListed) {
+      if (away >= nearest.front().first) return;
+      std::ranges::pop_heap(nearest);
+      nearest.pop_back();
+    }
+    nearest.emplace_back(away, digest);
+    std::ranges::push_heap(nearest);
+  });
+  if (nearest.empty()) return;
+  reached_ = nearest.front().first;
+  std::ranges::sort(nearest, std::ranges::greater());
+  for (auto& [away, digest] : nearest) next_.push_back(std::move(digest));
+}
+
+std::chrono::milliseconds Scrubber::time_for(std::uint64_t cost) const {
+  const auto totals = index_.totals();
+  const auto all = static_cast<double>(totals.bytes) +
+                   static_cast<double>(totals.contents) * static_cast<double>(kOpenCost);
+  const double pace = std::max(static_cast<double>(options_.min_pace),
+                               all / static_cast<double>(options_.period.count()));
+  return std::chrono::milliseconds(
+      static_cast<std::int64_t>(static_cast<double>(cost) * 1000 / pace));
+}
+
+namespace {
+
+class Verification {
+ public:
+  Verification(const index::Index& index, store::BlobStore& store, Bookkeeper& bookkeeper,
+               telemetry::Log& log, const std::function<void(const ScrubCounts&)>& progress,
+               const std::stop_token& stop)
+      : index_(index),
+        store_(store),
+        bookkeeper_(bookkeeper),
+        log_(log),
+        progress_(progress),
+        stop_(stop),
+        buffer_(kStepBytes) {}
+
+  Result<ScrubCounts> run() {
+    auto listed = store_.for_each(
+        [this](const oci::Digest& digest, std::uint64_t, WallTime) { check(digest); });
+    if (!listed) return std::unexpected(std::move(listed.error()));
+    return counts_;
+  }
+
+ private:
+  void check(const oci::Digest& digest) {
+    if (stop_.stop_requested()) return;
+    auto begun = ContentCheck::begin(store_, digest);
+    if (!begun) {
+      ++counts_.failed;
+      log_failure(log_, digest, begun.error());
+      return;
+    }
+    if (!*begun) return;
+    ContentCheck& check = **begun;
+    std::optional<Verdict> verdict;
+    while (!verdict && !stop_.stop_requested()) {
+      const std::uint64_t before = check.bytes_read();
+      verdict = check.advance(index_, buffer_);
+      counts_.bytes += check.bytes_read() - before;
+      if (!verdict) tell();
+    }
+    if (verdict) settle(check, *verdict, bookkeeper_, log_, counts_);
+    tell();
+  }
+
+  void tell() const {
+    if (progress_) progress_(counts_);
+  }
+
+  const index::Index& index_;
+  store::BlobStore& store_;
+  Bookkeeper& bookkeeper_;
+  telemetry::Log& log_;
+  const std::function<void(const ScrubCounts&)>& progress_;
+  const std::stop_token& stop_;
+  std::vector<std::byte> buffer_;
+  ScrubCounts counts_;
+};
+
+}  // namespace
+
+Result<ScrubCounts> verify_all(const index::Index& index, store::BlobStore& store,
+                               Bookkeeper& bookkeeper, telemetry::Log& log,
+                               const std::function<void(const ScrubCounts&)>& progress,
+                               const std::stop_token& stop) {
+  return Verification(index, store, bookkeeper, log, progress, stop).run();
+}
+
+}  // namespace fairlead::cache
