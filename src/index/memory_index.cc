@@ -2,7 +2,6 @@
 #include "index/memory_index.h"
 
 #include <algorithm>
-#include <initializer_list>
 #include <utility>
 
 namespace fairlead::index {
@@ -11,30 +10,6 @@ namespace {
 constexpr std::chrono::seconds kOneUse{1};
 constexpr int kMaxDepth = 8;  // of indexes in indexes
 constexpr std::size_t kMaxDocuments = 1024;
-
-// No part can hold a line feed: registry names are configured, the others follow a grammar or are
-// header values.
-std::string join(std::initializer_list<std::string_view> parts) {
-  std::string key;
-  std::size_t size = 0;
-  for (const std::string_view part : parts) size += part.size() + 1;
-  key.reserve(size);
-  for (const std::string_view part : parts) key.append(part).append("\n");
-  key.pop_back();
-  return key;
-}
-
-// "a\nb\nc" -> its parts.
-template <std::size_t N>
-std::array<std::string_view, N> split(std::string_view key) {
-  std::array<std::string_view, N> parts;
-  for (std::string_view& part : parts) {
-    const auto end = std::min(key.find('\n'), key.size());
-    part = key.substr(0, end);
-    key.remove_prefix(std::min(end + 1, key.size()));
-  }
-  return parts;
-}
 
 bool holds(const std::vector<MemoryIndex::RepositoryId>& ids, MemoryIndex::RepositoryId id) {
   return std::ranges::find(ids, id) != ids.end();
@@ -246,6 +221,23 @@ void MemoryIndex::for_each_link(const LinkVisitor& visit) const {
         visit(repositories_[id].registry, repositories_[id].name, digest);
       }
     }
+  }
+}
+
+void MemoryIndex::announce_all() const {
+  if (listener_ == nullptr) return;
+  for (const Shard& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    for (const auto& [digest, entry] : shard.entries) listener_->content_changed(digest);
+  }
+  const std::shared_lock lock(tags_mutex_);
+  for (const auto& [text, info] : tags_) {
+    const auto [registry, repository, tag, variant] = split<4>(text);
+    listener_->tag_changed({registry, repository, tag, variant});
+  }
+  for (const auto& [text, time] : first_seen_) {
+    const auto [registry, repository, digest] = split<3>(text);
+    listener_->first_seen_added(registry, repository, *oci::Digest::parse(digest));
   }
 }
 
