@@ -132,8 +132,10 @@ class CacheFixture : public fairlead::testing::CoroutineTest {
   async::BlockingPool pool_{1};
   async::TaskGroup tasks_;
   telemetry::Log log_{telemetry::LogOptions{.level = telemetry::LogLevel::Error}};
+  Bookkeeper bookkeeper_{index_, store_, clock_};
   Services services_{.store = store_,
                      .index = index_,
+                     .bookkeeper = bookkeeper_,
                      .fills = fills_,
                      .pool = pool_,
                      .checks = checks_,

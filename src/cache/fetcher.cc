@@ -79,43 +79,44 @@ async::Task<Result<void>> Fetcher::confirm_link(const Source& source, const oci:
 }
 
 // What is not what the index says was altered or removed behind our back: fetched again.
-void Fetcher::forget(const oci::Digest& digest, const store::BlobFile& found) {
-  services_.log.warn("stored content has another size than it had; it will be fetched again",
+async::Task<> Fetcher::repair(oci::Digest digest, std::optional<store::BlobFile> found) {
+  services_.log.warn(found ? "stored content has another size than it had; fetching it again"
+                           : "stored content is gone; fetching it again",
                      {{"content", digest.str()}});
-  const auto removed = services_.store.remove_damaged(digest, found);
-  if (!removed) {
-    services_.log.warn("cannot remove damaged content", {{"error", removed.error().context}});
+  auto work = [&]() -> Result<void> {
+    if (!found) {
+      auto dropped = services_.bookkeeper.drop_row_without_file(digest);
+      if (!dropped) return std::unexpected(std::move(dropped.error()));
+      return {};
+    }
+    auto removed = services_.bookkeeper.remove_damaged(digest, *found);
+    if (!removed) return std::unexpected(std::move(removed.error()));
+    return {};
+  };
+  if (const auto repaired = co_await services_.pool.run(work); !repaired) {
+    services_.log.warn("cannot remove damaged content", {{"error", repaired.error().context}});
   }
-  services_.index.remove_stored(digest);
 }
 
-std::optional<store::BlobFile> Fetcher::open_stored(const oci::Digest& digest) {
+async::Task<std::optional<store::BlobFile>> Fetcher::open_stored(oci::Digest digest) {
   const auto known = services_.index.content(digest);
-  if (!known || !known->is_stored) return std::nullopt;
+  if (!known || !known->is_stored) co_return std::nullopt;
   auto file = services_.store.open(digest);
   if (!file) {
     services_.log.warn("cannot read the store; fetching from upstream",
                        {{"error", file.error().context}});
-    return std::nullopt;
+    co_return std::nullopt;
   }
-  if (!*file) {
-    services_.log.warn("stored content is gone; it will be fetched again",
-                       {{"content", digest.str()}});
-    services_.index.remove_stored(digest);
-    return std::nullopt;
-  }
-  if ((*file)->size != known->size) {
-    forget(digest, **file);
-    return std::nullopt;
-  }
-  return std::move(*file);
+  if (*file && (*file)->size == known->size) co_return std::move(*file);
+  co_await repair(std::move(digest), std::move(*file));
+  co_return std::nullopt;
 }
 
 async::Task<Result<std::optional<Content>>> Fetcher::stored(const Source& source,
                                                             const oci::Digest& digest) {
   // Until a fill has left the table, what it has stored may not survive a crash: join it.
   if (services_.fills.find(digest, source.kind)) co_return std::nullopt;
-  auto file = open_stored(digest);
+  auto file = co_await open_stored(digest);
   if (!file) co_return std::nullopt;
   if (auto confirmed = co_await confirm_link(source, digest); !confirmed) {
     co_return std::unexpected(std::move(confirmed.error()));
@@ -151,7 +152,7 @@ async::Task<Result<Content>> Fetcher::fetch(Source source, oci::Digest digest) {
     auto [fill, is_new] = services_.fills.join_or_begin(digest, source);
     if (is_new) {
       // A fill that ended between the look into the store and the one into the table.
-      if (auto file = open_stored(digest);
+      if (auto file = co_await open_stored(digest);
           file && source.kind == ContentKind::Blob && is_known(source, digest)) {
         fill->fail(FillState::Superseded, Error{.code = Code::Cancelled, .context = "superseded"});
         services_.fills.remove(*fill);
@@ -182,7 +183,7 @@ async::Task<Result<Content>> Fetcher::fetch(Source source, oci::Digest digest) {
 
 async::Task<Result<upstream::ContentHead>> Fetcher::describe(Source source, oci::Digest digest) {
   if (is_known(source, digest)) {
-    if (const auto file = open_stored(digest)) {
+    if (const auto file = co_await open_stored(digest)) {
       upstream::ContentHead head;
       head.digest = digest;
       head.size = file->size;

@@ -41,8 +41,8 @@ class Fetcher {
                                                      const oci::Digest& digest);
   async::Task<Result<void>> confirm_link(const Source& source, const oci::Digest& digest);
   async::Task<Result<upstream::ContentHead>> ask(const Source& source, const oci::Digest& digest);
-  std::optional<store::BlobFile> open_stored(const oci::Digest& digest);
-  void forget(const oci::Digest& digest, const store::BlobFile& found);
+  async::Task<std::optional<store::BlobFile>> open_stored(oci::Digest digest);
+  async::Task<> repair(oci::Digest digest, std::optional<store::BlobFile> found);
   [[nodiscard]] bool is_known(const Source& source, const oci::Digest& digest) const;
 
   Services& services_;

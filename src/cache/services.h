@@ -5,6 +5,7 @@
 #include "async/blocking_pool.h"
 #include "async/task_group.h"
 #include "base/clock.h"
+#include "cache/bookkeeper.h"
 #include "cache/fill_table.h"
 #include "cache/space_signal.h"
 #include "cache/tag_checks.h"
@@ -17,6 +18,7 @@ namespace fairlead::cache {
 struct Services {
   store::BlobStore& store;
   index::Index& index;
+  Bookkeeper& bookkeeper;
   FillTable& fills;
   async::BlockingPool& pool;
   TagChecks& checks;

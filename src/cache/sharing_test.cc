@@ -68,8 +68,10 @@ class SharingTest : public ::testing::Test {
   TagChecks checks_;
   SpaceSignal space_;
   SystemClock clock_;
+  Bookkeeper bookkeeper_{index_, *store_, clock_};
   Services services_{.store = *store_,
                      .index = index_,
+                     .bookkeeper = bookkeeper_,
                      .fills = fills_,
                      .pool = pool_,
                      .checks = checks_,
