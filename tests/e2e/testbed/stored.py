@@ -53,6 +53,19 @@ def size_held(directory: Path) -> int:
     return total
 
 
+def open_but_removed(pid: int) -> list[str]:
+    """Content that the process holds open and that has no name any more."""
+    found = []
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            target = str(descriptor.readlink())
+        except FileNotFoundError:
+            continue  # closed just now
+        if "/blobs/" in target and target.endswith(" (deleted)"):
+            found.append(target)
+    return found
+
+
 def index_path(directory: Path) -> Path:
     return directory / "index.db"
 
