@@ -82,7 +82,7 @@ def test_killed_fifty_times_under_load(seed):
     chance = random.Random(seed)
     answered, pulls = set(), []
     with FaultyUpstream() as upstream:
-        gateway = serving(upstream, {"fresh_for": "1s"})
+        gateway = serving(upstream)
         gateway._wait_for_ready = False
         with gateway:
             for number in range(KILLS):
@@ -116,6 +116,7 @@ def assert_nothing_lost(gateway, pulls, answered):
         answer = fetch(gateway, target)
         if answer.status != 200 or digest_of(answer.body) != digests[target]:
             lost.append((target, answer.status))
+        assert len(lost) < 5, lost  # each takes a while, and five are enough to know
     assert lost == []
     wait_until(lambda: not gateway.unfinished(), "what the crashes left to be removed")
 
