@@ -82,8 +82,12 @@ Result<void> RowWriter::write(const Changes& changes) {
 }
 
 Result<void> RowWriter::write_rows(const Changes& changes) {
-  for (const auto& digest : changes.contents) {
-    if (auto written = write_content(digest); !written) return written;
+  // In the order of the rows: neighbours share pages.
+  std::vector<const oci::Digest*> contents;
+  for (const auto& digest : changes.contents) contents.push_back(&digest);
+  std::ranges::sort(contents, {}, [](const auto* digest) -> const auto& { return *digest; });
+  for (const auto* digest : contents) {
+    if (auto written = write_content(*digest); !written) return written;
   }
   for (const auto& digest : changes.uses) {
     if (changes.contents.contains(digest)) continue;

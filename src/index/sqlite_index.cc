@@ -29,7 +29,8 @@ Result<Database> open_for_writing(const std::string& path) {
   }
   // FULL: a transaction that was committed survives the loss of power, too.
   constexpr const char* kSettings =
-      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864";
+      "PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA "
+      "journal_size_limit = 67108864";
   if (auto set = database->execute(kSettings); !set) return std::unexpected(set.error());
   if (auto migrated = migrate(*database); !migrated) return std::unexpected(migrated.error());
   database->set_checkpoint_on_close(true);
