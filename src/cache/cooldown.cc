@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cache/tag_variant.h"
+#include "oci/manifest.h"
 
 namespace fairlead::cache {
 namespace {
@@ -53,13 +54,19 @@ Result<void> check_cooldown(index::Index& index, const Source& source, const oci
   return refusal(digest.str(), age, cooldown, now);
 }
 
-void learn_children(index::Index& index, const Source& source, const oci::Digest& parent) {
-  const auto info = index.content(parent);
+void learn_children(index::Index& index, const Source& source, const oci::Digest& parent,
+                    const std::vector<oci::Digest>& children) {
   const auto seen = index.seen(source.registry_name, source.repository, parent);
-  if (!info || !seen) return;
-  for (const oci::Digest& child : info->names) {
+  if (!seen) return;
+  for (const oci::Digest& child : children) {
     index.first_seen(source.registry_name, source.repository, child, *seen);
   }
+}
+
+void learn_children(index::Index& index, const Source& source, const oci::Digest& parent) {
+  const auto info = index.content(parent);
+  if (!info || !oci::is_index_media_type(info->media_type)) return;
+  learn_children(index, source, parent, info->names);
 }
 
 }  // namespace fairlead::cache

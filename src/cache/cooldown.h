@@ -8,6 +8,7 @@
 #pragma once
 
 #include <chrono>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -38,7 +39,11 @@ Result<Resolved> held_back(const index::Index& index, const index::TagKey& key,
 Result<void> check_cooldown(index::Index& index, const Source& source, const oci::Digest& digest,
                             std::chrono::milliseconds cooldown, WallTime now);
 
-// The manifests that a served index names are as old as the index.
+// The manifests that an index names are as old as the index.
+void learn_children(index::Index& index, const Source& source, const oci::Digest& parent,
+                    const std::vector<oci::Digest>& children);
+
+// The same where the index is stored already.
 void learn_children(index::Index& index, const Source& source, const oci::Digest& parent);
 
 }  // namespace fairlead::cache

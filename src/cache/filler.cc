@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "cache/cooldown.h"
 #include "cache/keep.h"
 #include "cache/knowledge.h"
 #include "cache/resuming_download.h"
@@ -130,11 +131,18 @@ async::Task<> finish(Filling& f) {
     co_return;
   }
   learn_content(f.services.index, f.fill.source(), actual, f.written, f.fill.media_type());
+  ManifestNames names;
+  if (f.fill.source().kind == ContentKind::Manifest) {
+    auto parse = [&f] { return names_in_file(f.fill.ingest().fd(), f.written); };
+    names = co_await f.services.pool.run(parse);
+    learn_children(f.services.index, f.fill.source(), actual, names.manifests);
+  }
   // Readers may have the last byte now: that the content is right does not hang on our disk.
   f.fill.verify(f.written);
-  auto commit = [&f] {
-    return keep_ingest(f.services, f.fill.digest(), f.fill.source().kind, f.fill.media_type(),
-                       f.written, f.fill.ingest());
+  auto commit = [&f, &names] {
+    return keep_ingest(f.services, f.fill.digest(),
+                       f.fill.source().kind == ContentKind::Blob ? "" : f.fill.media_type(),
+                       f.written, names, f.fill.ingest());
   };
   if (auto committed = co_await f.services.pool.run(commit); !committed) {
     f.fill.ingest().discard();

@@ -52,7 +52,10 @@ async::Task<> Housekeeper::keep_limits() {
     const std::uint64_t wanted = services_.space.take_wanted();
     auto work = [this, wanted] {
       // Errors are in the log; the next run tries again.
-      if (wanted > 0) (void)evictor_.make_room(wanted, stop_.get_token());
+      // What is larger than all that is stored would cost all of it, and might still not fit.
+      if (wanted > 0 && wanted <= services_.index.totals().bytes) {
+        (void)evictor_.make_room(wanted, stop_.get_token());
+      }
       const bool is_over =
           options_.max_size > 0 && services_.index.totals().bytes > options_.max_size;
       if (is_over || options_.max_age.count() > 0) (void)evictor_.run(stop_.get_token());

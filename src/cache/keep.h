@@ -8,19 +8,20 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "cache/manifest_names.h"
 #include "cache/services.h"
-#include "cache/source.h"
 #include "oci/digest.h"
 #include "store/blob_store.h"
 
 namespace fairlead::cache {
 
-// Publishes a finished ingest of `size` bytes.
-Result<void> keep_ingest(Services& services, const oci::Digest& digest, ContentKind kind,
-                         const std::string& media_type, std::uint64_t size, store::Ingest& ingest);
+// Publishes a finished ingest of `size` bytes. Of a blob, `media_type` and `names` are empty.
+Result<void> keep_ingest(Services& services, const oci::Digest& digest,
+                         const std::string& media_type, std::uint64_t size,
+                         const ManifestNames& names, store::Ingest& ingest);
 
 // Stores a manifest that is at hand. Trouble is logged: the caller has the text all the same.
 bool keep_manifest(Services& services, const oci::Digest& digest, const std::string& media_type,
-                   std::string_view text);
+                   std::string_view text, const ManifestNames& names);
 
 }  // namespace fairlead::cache

@@ -183,6 +183,8 @@ async::Task<Result<Resolved>> Resolver::resolve(Source source, std::string tag,
   auto answer =
       co_await ask(services_, question, has_stale ? Patience(kPatience) : Patience(kMaxWait));
   if (!answer && has_stale && is_no_answer(answer.error())) {
+    // That its check still goes on is no reason for the next one to wait as long.
+    services_.checks.note_away(question.source.registry_name, services_.clock.steady() + kRest);
     co_return as_known(*known, Freshness::Stale);
   }
   co_return answer;

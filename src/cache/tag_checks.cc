@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/tag_checks.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace fairlead::cache {
@@ -67,7 +68,8 @@ bool TagChecks::is_away(const std::string& registry, SteadyTime now) const {
 
 void TagChecks::note_away(const std::string& registry, SteadyTime until) {
   const std::lock_guard lock(mutex_);
-  away_.insert_or_assign(registry, until);
+  SteadyTime& known = away_[registry];
+  known = std::max(known, until);
 }
 
 }  // namespace fairlead::cache

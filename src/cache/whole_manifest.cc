@@ -55,9 +55,8 @@ async::Task<Result<WholeManifest>> fetch_by_tag(Services& services, const Source
   }
   learn_content(services.index, source, digest, text->size(), media_type);
   auto shared = std::make_shared<const std::string>(*std::move(text));
-  auto keep = [&services, &digest, &media_type, &shared] {
-    return keep_manifest(services, digest, media_type, *shared);
-  };
+  const ManifestNames names = names_in(*shared);
+  auto keep = [&] { return keep_manifest(services, digest, media_type, *shared, names); };
   co_await services.pool.run(keep);
   co_return WholeManifest{std::move(digest), std::move(media_type), std::move(shared)};
 }

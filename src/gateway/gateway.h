@@ -17,10 +17,12 @@
 #include "async/task.h"
 #include "auth/authorizer.h"
 #include "cache/fetcher.h"
+#include "cache/kept_lists.h"
 #include "cache/resolver.h"
 #include "cache/services.h"
 #include "gateway/exchange.h"
 #include "http/connection.h"
+#include "oci/tag_list.h"
 #include "routing/router.h"
 #include "telemetry/log.h"
 #include "upstream/registry.h"
@@ -40,6 +42,7 @@ class Gateway {
         cache_(cache),
         fetcher_(cache),
         resolver_(cache),
+        lists_(cache),
         freshness_(freshness),
         log_(cache.log) {}
 
@@ -61,13 +64,19 @@ class Gateway {
 
   // listing.cc
   async::Task<> list_tags(Exchange& exchange, const auth::Grant& grant);
+  async::Task<> list_kept_tags(Exchange& exchange, Error why);
+  async::Task<> respond_tags(Exchange& exchange, const oci::TagPage& page, std::string next_page);
   async::Task<> list_referrers(Exchange& exchange, const auth::Grant& grant);
+  async::Task<> list_kept_referrers(Exchange& exchange, Error why);
+  async::Task<Result<upstream::Document>> ask_for_referrers(Exchange& exchange,
+                                                            oci::Digest subject);
 
   const routing::Router& router_;
   Registries registries_;
   cache::Services& cache_;
   cache::Fetcher fetcher_;
   cache::Resolver resolver_;
+  cache::KeptLists lists_;
   cache::FreshnessPolicy freshness_;  // where the route says nothing else
   telemetry::Log& log_;
 };

@@ -29,13 +29,11 @@ cache::Source source_of(const Exchange& exchange, cache::ContentKind kind) {
   return source;
 }
 
-// Says so where what is served is not what the upstream says now (RFC 7234, 5.5).
-void note_freshness(Exchange& exchange, cache::Freshness freshness, const std::string& notice) {
-  exchange.record.freshness = cache::to_string(freshness);
-  if (freshness == cache::Freshness::Stale) {
-    exchange.warning = R"(110 - "Response is Stale")";
-  } else if (freshness == cache::Freshness::Held) {
-    exchange.warning = "299 - \"" + notice + "\"";
+void note_freshness(Exchange& exchange, const cache::Resolved& resolved) {
+  if (resolved.freshness == cache::Freshness::Stale) return note_stale(exchange);
+  exchange.record.freshness = cache::to_string(resolved.freshness);
+  if (resolved.freshness == cache::Freshness::Held) {
+    exchange.warning = "299 - \"" + resolved.notice + "\"";
   }
 }
 
@@ -88,7 +86,7 @@ async::Task<> Gateway::pull_manifest_by_tag(Exchange& exchange, cache::Source so
   const auto policy = policy_of(exchange);
   auto resolved = co_await resolver_.resolve(source, exchange.operation.reference.text, policy);
   if (!resolved) co_return co_await respond_error(exchange, resolved.error());
-  note_freshness(exchange, resolved->freshness, resolved->notice);
+  note_freshness(exchange, *resolved);
   if (exchange.operation.is_head && resolved->size) {
     upstream::ContentHead head;
     head.digest = resolved->digest;
@@ -125,7 +123,7 @@ async::Task<Result<cache::Content>> Gateway::fetch_resolved(Exchange& exchange,
   auto content = co_await fetcher_.fetch(source, resolved.digest);
   const bool may_fall_back = !content && resolved.previous && cache::is_no_answer(content.error());
   if (!may_fall_back) co_return content;
-  note_freshness(exchange, cache::Freshness::Stale, {});
+  note_stale(exchange);
   co_return co_await fetcher_.fetch(std::move(source), *resolved.previous);
 }
 

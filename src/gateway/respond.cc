@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "cache/freshness.h"
 #include "gateway/condition.h"
 #include "gateway/mapped_name.h"
 #include "oci/error_document.h"
@@ -198,6 +199,11 @@ async::Task<> respond_content(Exchange& exchange, const cache::Content& content)
     }
   }
   co_await send_pieces(exchange, *reader);
+}
+
+void note_stale(Exchange& exchange) {
+  exchange.record.freshness = cache::to_string(cache::Freshness::Stale);
+  exchange.warning = R"(110 - "Response is Stale")";
 }
 
 async::Task<> respond_text(Exchange& exchange, int status, std::string_view media_type,

@@ -7,7 +7,7 @@
 namespace fairlead::index {
 namespace {
 
-constexpr std::chrono::seconds kOneUse{1};
+constexpr std::chrono::milliseconds kOneUse{10};
 constexpr int kMaxDepth = 8;  // of indexes in indexes
 constexpr std::size_t kMaxDocuments = 1024;
 
