@@ -236,11 +236,15 @@ def test_a_tag_that_cannot_be_checked_is_served_stale(upstream, failure):
         # Known to be failing: the next ones are answered at once.
         for method in ("HEAD", "GET", "GET"):
             assert_stale(manifest(gateway, "1", method=method), upstream.first)
-        assert len(upstream.seen()) == asked
+        if failure != "no answer":  # where a question that nobody waits for any more goes on
+            assert len(upstream.seen()) == asked
         # Bytes that are named by their digest are never stale.
         assert_current(manifest(gateway, upstream.first), upstream.first)
         assert pull(gateway, digest_of(LAYER)).header("Warning") is None
         assert freshness(gateway, 8) == ["checked", None, *["stale"] * 4, None, None]
+        first, *later = gateway.records(freshness="stale")
+        assert first.duration_ms < 10_000
+        assert all(record.duration_ms < 1000 for record in later)
 
 
 def test_the_tag_is_checked_again_when_the_upstream_is_back(upstream):

@@ -81,9 +81,9 @@ def query(directory: Path, statement: str) -> list[tuple]:
 
 
 def indexed_digests(directory: Path) -> set[str]:
-    """The digests of all content rows."""
+    """The digests of all rows of content that is said to be stored."""
     found = set()
-    for (digest,) in query(directory, "SELECT digest FROM content"):
+    for (digest,) in query(directory, "SELECT digest FROM content WHERE is_stored"):
         if isinstance(digest, bytes) and len(digest) in (32, 64):
             digest = f"sha{len(digest) * 8}:{digest.hex()}"
         elif isinstance(digest, bytes):
