@@ -114,6 +114,11 @@ bool Scrubber::begin_next() {
 }
 
 std::uint64_t Scrubber::check_piece(std::uint64_t budget) {
+  // Evicted meanwhile: its space is free only when nobody has the file open any more.
+  if (const auto row = index_.content(current_->digest()); !row || !row->is_stored) {
+    current_.reset();
+    return 0;
+  }
   const std::uint64_t before = current_->bytes_read();
   const auto verdict = current_->advance(index_, MutableByteView(buffer_).first(budget));
   const std::uint64_t read = current_->bytes_read() - before;
