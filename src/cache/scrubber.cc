@@ -19,6 +19,9 @@ constexpr std::uint64_t kOpenCost = 16 * 1024;
 // Of one look through the index.
 constexpr std::size_t kListed = 4096;
 
+// What SteadyTime can tell, by far.
+constexpr std::chrono::seconds kMaxPeriod = std::chrono::years(10);
+
 constexpr std::chrono::milliseconds kMaxPause = std::chrono::minutes(1);
 
 std::uint64_t any_start() {
@@ -51,7 +54,8 @@ Scrubber::Scrubber(const index::Index& index, store::BlobStore& store, Bookkeepe
     : index_(index),
       store_(store),
       bookkeeper_(bookkeeper),
-      options_(options),
+      period_(std::clamp(options.period, std::chrono::seconds(1), kMaxPeriod)),
+      min_pace_(std::max<std::uint64_t>(options.min_pace, 1)),
       clock_(clock),
       log_(log),
       start_(any_start()),
@@ -59,21 +63,20 @@ Scrubber::Scrubber(const index::Index& index, store::BlobStore& store, Bookkeepe
 
 std::chrono::milliseconds Scrubber::step(const std::stop_token& stop) {
   const SteadyTime now = clock_.steady();
-  if (is_round_complete_ || !round_began_) {
-    if (round_began_) {
-      const auto passed = std::chrono::duration_cast<std::chrono::seconds>(now - *round_began_);
-      if (passed < options_.period) {
-        const std::chrono::seconds left = options_.period - passed;
-        return left < kMaxPause ? left : kMaxPause;
-      }
-    }
+  if (!resume_at_) {
+    resume_at_ = now;
     round_began_ = now;
-    is_round_complete_ = false;
-    reached_.reset();
   }
-  const std::uint64_t cost = work(stop);
-  const auto taken = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady() - now);
-  return std::clamp(time_for(cost) - taken, std::chrono::milliseconds(0), kMaxPause);
+  if (now >= *resume_at_) {
+    // What was missed is made up for, but not as a burst after a long sleep.
+    *resume_at_ = std::max(*resume_at_, now - kMaxPause) + time_for(work(stop));
+    if (std::exchange(is_round_complete_, false)) {
+      *resume_at_ = std::max(*resume_at_, round_began_ + period_);
+      round_began_ = *resume_at_;
+    }
+  }
+  const auto pause = std::chrono::ceil<std::chrono::milliseconds>(*resume_at_ - clock_.steady());
+  return std::clamp(pause, std::chrono::milliseconds(0), kMaxPause);
 }
 
 // One step's worth; what it cost.
@@ -84,6 +87,7 @@ std::uint64_t Scrubber::work(const std::stop_token& stop) {
       if (!begin_next()) {
         is_round_complete_ = true;
         ++rounds_;
+        reached_.reset();
         break;
       }
       cost += kOpenCost;
@@ -110,6 +114,11 @@ bool Scrubber::begin_next() {
 }
 
 std::uint64_t Scrubber::check_piece(std::uint64_t budget) {
+  // Evicted meanwhile: its space is free only when nobody has the file open any more.
+  if (const auto row = index_.content(current_->digest()); !row || !row->is_stored) {
+    current_.reset();
+    return 0;
+  }
   const std::uint64_t before = current_->bytes_read();
   const auto verdict = current_->advance(index_, MutableByteView(buffer_).first(budget));
   const std::uint64_t read = current_->bytes_read() - before;
@@ -149,8 +158,8 @@ std::chrono::milliseconds Scrubber::time_for(std::uint64_t cost) const {
   const auto totals = index_.totals();
   const auto all = static_cast<double>(totals.bytes) +
                    static_cast<double>(totals.contents) * static_cast<double>(kOpenCost);
-  const double pace = std::max(static_cast<double>(options_.min_pace),
-                               all / static_cast<double>(options_.period.count()));
+  const double pace =
+      std::max(static_cast<double>(min_pace_), all / static_cast<double>(period_.count()));
   return std::chrono::milliseconds(
       static_cast<std::int64_t>(static_cast<double>(cost) * 1000 / pace));
 }

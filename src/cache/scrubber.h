@@ -32,7 +32,7 @@
 namespace fairlead::cache {
 
 struct ScrubOptions {
-  std::chrono::seconds period{std::chrono::days(30)};  // of a round; more than 0
+  std::chrono::seconds period{std::chrono::days(30)};  // of a round; 1 s to 10 years
   std::uint64_t min_pace = 1 << 20;                    // bytes a second
 };
 
@@ -66,13 +66,15 @@ class Scrubber {
   const index::Index& index_;
   store::BlobStore& store_;
   Bookkeeper& bookkeeper_;
-  const ScrubOptions options_;
+  const std::chrono::seconds period_;
+  const std::uint64_t min_pace_;
   const Clock& clock_;
   telemetry::Log& log_;
 
   const std::uint64_t start_;  // fingerprint where rounds begin
   std::vector<std::byte> buffer_;
-  std::optional<SteadyTime> round_began_;
+  std::optional<SteadyTime> resume_at_;  // no work before; none: not begun
+  SteadyTime round_began_;
   bool is_round_complete_ = false;
   std::vector<oci::Digest> next_;         // of this round, the nearest last
   std::optional<std::uint64_t> reached_;  // distance up to which this round has listed

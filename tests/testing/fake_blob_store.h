@@ -32,6 +32,8 @@ class FakeBlobStore final : public store::BlobStore {
     std::uint64_t space = std::numeric_limits<std::uint64_t>::max();  // bytes of one blob
     bool commit_fails = false;
     bool remove_fails = false;
+    // Called after each removal of a file, before remove() returns: a place to let others run.
+    std::function<void()> on_removed{};
     // Asked before each open(): an error to answer with, and a place to let others run.
     std::function<std::optional<Error>()> on_open{};
   };
@@ -62,12 +64,15 @@ class FakeBlobStore final : public store::BlobStore {
 
   Result<store::Removal> remove(const oci::Digest& digest) override {
     if (faults.remove_fails) return errno_error(EIO, "remove");
-    const std::lock_guard lock(mutex_);
-    const auto found = blobs_.find(digest);
-    if (found == blobs_.end()) return store::Removal::Absent;
-    const auto file = file_of(found->second.get());
-    if (::flock(file.fd.get(), LOCK_EX | LOCK_NB) != 0) return store::Removal::InUse;
-    blobs_.erase(found);
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = blobs_.find(digest);
+      if (found == blobs_.end()) return store::Removal::Absent;
+      const auto file = file_of(found->second.get());
+      if (::flock(file.fd.get(), LOCK_EX | LOCK_NB) != 0) return store::Removal::InUse;
+      blobs_.erase(found);
+    }
+    if (faults.on_removed) faults.on_removed();
     return store::Removal::Removed;
   }
 
