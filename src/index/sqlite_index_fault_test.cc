@@ -202,6 +202,19 @@ TEST_F(SqliteIndexFaultTest, AFileThatIsDamagedInUseIsMadeAnew) {
 
 // --- files that are no index ---
 
+// Threads load parts of the digests: one that ends too early must not go unnoticed.
+TEST_F(SqliteIndexFaultTest, ADigestOutOfItsPlaceIsNoticed) {
+  make_large();
+  std::string bytes = read(path_);
+  for (std::size_t at_byte = 0;;) {
+    at_byte = bytes.find("sha256:6", at_byte);
+    if (at_byte == std::string::npos) break;
+    bytes[at_byte + 7] = 'f';
+  }
+  write(path_, bytes);
+  expect_rebuilt(bytes);
+}
+
 TEST_F(SqliteIndexFaultTest, AnEmptyFileIsAFreshOne) {
   write(path_, "");
   EXPECT_TRUE(SqliteIndex::open_read_only(path_));
@@ -254,7 +267,7 @@ TEST_F(SqliteIndexFaultTest, OverwrittenPagesInTheMiddleAreMovedAside) {
   expect_rebuilt(bytes);
 }
 
-// Whatever a few wrong bytes do: it opens, rebuilt or not, and works.
+// Whatever a few wrong bytes do: it opens, rebuilt or not, and works. (Not all damage can be seen.)
 TEST_F(SqliteIndexFaultTest, AnyDamageEndsWithAnIndexThatWorks) {
   make_large();
   const std::string whole = read(path_);
@@ -276,8 +289,7 @@ TEST_F(SqliteIndexFaultTest, AnyDamageEndsWithAnIndexThatWorks) {
       if (!index->flush()) EXPECT_TRUE(index->flush()) << "round " << round;
       expect_facts(*index, 5);
     }
-    const auto reader = SqliteIndex::open_read_only(path_);
-    if (reader) expect_facts(**reader, 5);
+    ASSERT_TRUE(open()) << "round " << round;
   }
   EXPECT_GT(rebuilt, 0);
 }
