@@ -97,16 +97,9 @@ class MemoryIndex final : public Index {
 
  private:
   static constexpr std::size_t kShards = 64;
-  // Not noexcept, which makes the library keep the hash beside each entry: a walk along a bucket
-  // then looks at no other digest's text.
-  struct KeptHash {
-    std::size_t operator()(const oci::Digest& digest) const {
-      return std::hash<oci::Digest>{}(digest);
-    }
-  };
   struct Shard {
     mutable std::mutex mutex;
-    std::unordered_map<oci::Digest, Entry, KeptHash> entries;
+    std::unordered_map<oci::Digest, Entry> entries;
     std::size_t unstored = 0;
     std::size_t hand = 0;  // where entries are dropped next
   };

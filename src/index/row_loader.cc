@@ -16,81 +16,113 @@ namespace {
 
 using RepositoryIds = std::unordered_map<std::int64_t, MemoryIndex::RepositoryId>;
 
-// Reads a row at a time; what a part of the load knows in between.
-class Rows {
- public:
-  static Result<Rows> select(Database& database, std::string_view sql) {
-    auto statement = database.prepare(sql);
-    if (!statement) return std::unexpected(statement.error());
-    return Rows(*std::move(statement));
-  }
-  explicit Rows(Statement statement) : statement_(std::move(statement)) {}
-
-  Result<void> next() {
-    const auto row = statement_.step();
-    if (!row) return std::unexpected(row.error());
-    has_row_ = *row;
-    return {};
-  }
-  [[nodiscard]] bool has_row() const { return has_row_; }
-  [[nodiscard]] Statement& row() { return statement_; }
-
- private:
-  Statement statement_;
-  bool has_row_ = false;
-};
-
 bool is_name(std::string_view text) { return text.find('\n') == std::string_view::npos; }
 
 // Calls `take` with each row; it answers whether the row makes sense. How many did not.
 template <class Take>
 Result<std::uint64_t> for_each_row(Database& database, std::string_view sql, const Take& take) {
-  auto rows = Rows::select(database, sql);
+  auto rows = database.prepare(sql);
   if (!rows) return std::unexpected(rows.error());
   std::uint64_t skipped = 0;
   for (;;) {
-    if (auto next = rows->next(); !next) return std::unexpected(next.error());
-    if (!rows->has_row()) return skipped;
-    if (!take(rows->row())) ++skipped;
+    const auto row = rows->step();
+    if (!row) return std::unexpected(row.error());
+    if (!*row) return skipped;
+    if (!take(*rows)) ++skipped;
   }
 }
 
-// One part of the digests: [from, to) as text.
+// Rows in the order of their first column, a digest: those of a part. What comes after it is read
+// as well: it has to be what the next part begins with, or the order of the file is not what a
+// search in it relies on.
+class PartRows {
+ public:
+  // `select` has the first digest as its parameter; `to` ends the part.
+  Result<void> begin(Database& database, std::string_view select, std::string_view from,
+                     std::string to) {
+    auto statement = database.prepare(select);
+    if (!statement) return std::unexpected(statement.error());
+    statement_ = *std::move(statement);
+    statement_.bind(1, from);
+    to_ = std::move(to);
+    auto begun = next();
+    first_ = has_row_ ? std::string(digest()) : after_;
+    return begun;
+  }
+
+  Result<void> next() {
+    const auto row = statement_.step();
+    if (!row) return std::unexpected(row.error());
+    has_row_ = *row && digest() < to_;
+    if (*row && !has_row_) after_ = digest();
+    return {};
+  }
+
+  [[nodiscard]] bool has_row() const { return has_row_; }
+  [[nodiscard]] const Statement& row() const { return statement_; }
+  [[nodiscard]] std::string_view digest() const { return statement_.text(0); }
+
+  // Of the first row, and of the first after the part; empty: there is none.
+  [[nodiscard]] const std::string& first() const { return first_; }
+  [[nodiscard]] const std::string& after() const { return after_; }
+
+ private:
+  Statement statement_;
+  std::string to_;
+  std::string first_;
+  std::string after_;
+  bool has_row_ = false;
+};
+
+std::unexpected<Error> out_of_order() {
+  return internal_error(Code::Corrupt, "rows are not in their order");
+}
+
+// One part of the digests, [from, to) as text: its contents merged with their links.
 class PartLoader {
  public:
   PartLoader(const RepositoryIds& repositories, MemoryIndex& mirror)
       : repositories_(repositories), mirror_(mirror) {}
 
-  Result<std::uint64_t> load(Database& database, const std::string& from, const std::string& to) {
-    auto contents = Rows::select(database,
-                                 "SELECT digest, media_type, size, is_stored, created, last_use,"
-                                 " names FROM content WHERE digest >= ?1 AND digest < ?2"
-                                 " ORDER BY digest");
-    if (!contents) return std::unexpected(contents.error());
-    auto links = Rows::select(database,
-                              "SELECT digest, repository FROM link WHERE digest >= ?1"
-                              " AND digest < ?2 ORDER BY digest");
-    if (!links) return std::unexpected(links.error());
-    for (Rows* rows : {&*contents, &*links}) {
-      rows->row().bind(1, from).bind(2, to);
-      if (auto next = rows->next(); !next) return std::unexpected(next.error());
+  Result<void> load(const std::string& path, Database::Mode mode, const std::string& from,
+                    const std::string& to) {
+    auto opened = Database::open(path, mode);
+    if (!opened) return std::unexpected(std::move(opened).error());
+    Database database = *std::move(opened);
+    // One state of the file for both statements.
+    if (auto begun = database.execute("BEGIN"); !begun) return begun;
+    PartRows contents;
+    PartRows links;
+    if (auto begun = contents.begin(database, kContents, from, to); !begun) return begun;
+    if (auto begun = links.begin(database, kLinks, from, to); !begun) return begun;
+    while (contents.has_row() || links.has_row()) {
+      if (auto merged = merge_one(contents, links); !merged) return merged;
     }
-    while (contents->has_row() || links->has_row()) {
-      if (auto merged = merge_one(*contents, *links); !merged) {
-        return std::unexpected(merged.error());
-      }
-    }
-    return skipped_;
+    first_ = {contents.first(), links.first()};
+    after_ = {contents.after(), links.after()};
+    return {};
+  }
+
+  [[nodiscard]] std::uint64_t skipped() const { return skipped_; }
+  // What follows this part is what `next` began with; without one, nothing is to follow.
+  [[nodiscard]] bool is_followed_by(const PartLoader* next) const {
+    return after_ == (next != nullptr ? next->first_ : Edge{});
   }
 
  private:
+  using Edge = std::array<std::string, 2>;  // a content, a link
+  static constexpr std::string_view kContents =
+      "SELECT digest, media_type, size, is_stored, created, last_use, names FROM content"
+      " WHERE digest >= ?1 ORDER BY digest";
+  static constexpr std::string_view kLinks =
+      "SELECT digest, repository FROM link WHERE digest >= ?1 ORDER BY digest";
+
   // The lowest digest of both, with its content and all its links.
-  Result<void> merge_one(Rows& contents, Rows& links) {
+  Result<void> merge_one(PartRows& contents, PartRows& links) {
     const bool has_content =
-        contents.has_row() && (!links.has_row() || contents.row().text(0) <= links.row().text(0));
-    const std::string_view lowest = (has_content ? contents : links).row().text(0);
-    // Cannot be, unless a page of the file is not where it was.
-    if (lowest <= last_) return internal_error(Code::Corrupt, "rows are out of order");
+        contents.has_row() && (!links.has_row() || contents.digest() <= links.digest());
+    const std::string_view lowest = (has_content ? contents : links).digest();
+    if (lowest <= last_) return out_of_order();
     last_ = lowest;
 
     MemoryIndex::Entry entry;
@@ -100,7 +132,7 @@ class PartLoader {
       if (!is_sound) ++skipped_;
       if (auto next = contents.next(); !next) return next;
     }
-    while (links.has_row() && links.row().text(0) == last_) {
+    while (links.has_row() && links.digest() == last_) {
       const auto repository = repositories_.find(links.row().integer(1));
       if (repository == repositories_.end()) {
         ++skipped_;
@@ -118,7 +150,7 @@ class PartLoader {
     return {};
   }
 
-  static bool read_content(Statement& row, MemoryIndex::Entry& entry) {
+  static bool read_content(const Statement& row, MemoryIndex::Entry& entry) {
     const auto size = size_from_row(row.integer(2));
     const auto created = time_from_row(row.integer(4));
     const auto last_use = time_from_row(row.integer(5));
@@ -137,18 +169,10 @@ class PartLoader {
   const RepositoryIds& repositories_;
   MemoryIndex& mirror_;
   std::string last_;
+  Edge first_;
+  Edge after_;
   std::uint64_t skipped_ = 0;
 };
-
-Result<std::uint64_t> load_part(const std::string& path, Database::Mode mode,
-                                const std::string& from, const std::string& to,
-                                const RepositoryIds& repositories, MemoryIndex& mirror) {
-  auto database = Database::open(path, mode);
-  if (!database) return std::unexpected(database.error());
-  // One state of the file for both statements.
-  if (auto begun = database->execute("BEGIN"); !begun) return std::unexpected(begun.error());
-  return PartLoader(repositories, mirror).load(*database, from, to);
-}
 
 // Text before all digests, between them, and after all: parts of equal size.
 std::vector<std::string> bounds() {
@@ -165,37 +189,40 @@ std::vector<std::string> bounds() {
 Result<std::uint64_t> load_contents(const std::string& path, Database::Mode mode,
                                     const RepositoryIds& repositories, MemoryIndex& mirror) {
   const std::vector<std::string> bounds = index::bounds();
-  std::vector<Result<std::uint64_t>> results(bounds.size() - 1);
+  const std::size_t count = bounds.size() - 1;
+  std::vector<PartLoader> parts(count, PartLoader(repositories, mirror));
+  std::vector<Result<void>> results(count);
   {
     std::vector<std::jthread> threads;
-    for (std::size_t i = 0; i + 1 < bounds.size(); ++i) {
-      threads.emplace_back([&, i] {
-        results[i] = load_part(path, mode, bounds[i], bounds[i + 1], repositories, mirror);
-      });
+    for (std::size_t i = 0; i < count; ++i) {
+      threads.emplace_back(
+          [&, i] { results[i] = parts[i].load(path, mode, bounds[i], bounds[i + 1]); });
     }
   }
   std::uint64_t skipped = 0;
-  for (const auto& result : results) {
-    if (!result) return result;
-    skipped += *result;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!results[i]) return std::unexpected(results[i].error());
+    if (!parts[i].is_followed_by(i + 1 < count ? &parts[i + 1] : nullptr)) return out_of_order();
+    skipped += parts[i].skipped();
   }
   return skipped;
 }
 
 Result<std::uint64_t> load_repositories(Database& database, RepositoryIds& ids,
                                         MemoryIndex& mirror) {
-  return for_each_row(database, "SELECT id, registry, name FROM repository", [&](Statement& row) {
-    if (!is_name(row.text(1)) || !is_name(row.text(2))) return false;
-    ids.emplace(row.integer(0), mirror.repository_id(row.text(1), row.text(2)));
-    return true;
-  });
+  return for_each_row(database, "SELECT id, registry, name FROM repository",
+                      [&](const Statement& row) {
+                        if (!is_name(row.text(1)) || !is_name(row.text(2))) return false;
+                        ids.emplace(row.integer(0), mirror.repository_id(row.text(1), row.text(2)));
+                        return true;
+                      });
 }
 
 Result<std::uint64_t> load_tags(Database& database, MemoryIndex& mirror) {
   return for_each_row(
       database,
       "SELECT registry, repository, tag, variant, digest, media_type, size, etag, checked FROM tag",
-      [&](Statement& row) {
+      [&](const Statement& row) {
         for (int part = 0; part < 4; ++part) {
           if (!is_name(row.text(part))) return false;
         }
@@ -215,7 +242,7 @@ Result<std::uint64_t> load_tags(Database& database, MemoryIndex& mirror) {
 
 Result<std::uint64_t> load_first_seen(Database& database, MemoryIndex& mirror) {
   return for_each_row(database, "SELECT registry, repository, digest, seen FROM first_seen",
-                      [&](Statement& row) {
+                      [&](const Statement& row) {
                         const auto digest = oci::Digest::parse(row.text(2));
                         const auto seen = time_from_row(row.integer(3));
                         if (!is_name(row.text(0)) || !is_name(row.text(1))) return false;

@@ -79,6 +79,10 @@ Result<std::unique_ptr<SqliteIndex>> SqliteIndex::open_read_only(const std::stri
     return index;
   }
   auto loaded = index->load(Database::Mode::ReadOnly);
+  // While another process writes, the parts of a load may not fit together, if rarely.
+  if (!loaded && loaded.error().code == Code::Corrupt) {
+    loaded = index->load(Database::Mode::ReadOnly);
+  }
   if (!loaded && loaded.error().code == Code::Io) {
     // No file can be made beside it. Without a log there is nothing but the file to be read.
     const auto log_bytes = std::filesystem::file_size(path + "-wal", ec);

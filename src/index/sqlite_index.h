@@ -105,6 +105,9 @@ class SqliteIndex final : public Index {
   std::uint64_t skipped_rows_ = 0;
 
   std::unique_ptr<MemoryIndex> mirror_;
+  // Of the journal's thread, once there is one. Closed last, it leaves no log behind.
+  std::optional<RowWriter> writer_;
+  std::optional<FileId> file_;
 
   struct Reader {
     Database database;
@@ -114,8 +117,6 @@ class SqliteIndex final : public Index {
   mutable std::mutex documents_mutex_;
   mutable std::optional<Reader> documents_;
 
-  std::optional<RowWriter> writer_;  // of the journal's thread, once there is one
-  std::optional<FileId> file_;
   std::unique_ptr<Journal> journal_;  // null: read-only. Its thread uses all of the above.
 };
 
