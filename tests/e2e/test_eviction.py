@@ -2,8 +2,11 @@
 """What leaves the cache when it is full or old, and what never does.
 
 Over `max_size` the least recently used goes, down to 90 % of it. Images here have one layer of
-100 000 bytes or a few, and less than 1000 bytes besides.
+100 000 bytes or a few, and less than 1000 bytes besides. Two uses within a second count as one, so
+that a use that is to count is `a_second_later`.
 """
+
+import time
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -41,6 +44,11 @@ def use(gateway, upstream, *names):
     return found[0] if len(found) == 1 else found
 
 
+def a_second_later():
+    then = time.monotonic() + 1.1
+    wait_until(lambda: time.monotonic() > then, "a second to pass")
+
+
 def held(gateway, digests):
     return set(digests) & set(stored.files(gateway.cache_directory))
 
@@ -63,6 +71,7 @@ def test_the_least_recently_used_goes_first(upstream):
         add(upstream, name)
     with serving(upstream, {"max_size": "1MiB"}) as gateway:
         images = {name: use(gateway, upstream, name) for name in names}
+        a_second_later()
         use(gateway, upstream, "a")
         images["new"] = use(gateway, upstream, "new")
         wait_for_room(gateway, MIB * 9 // 10)
@@ -95,9 +104,9 @@ def test_an_image_in_use_stays_whole(upstream):
     with serving(upstream, {"max_size": "1MiB"}) as gateway:
         used = use(gateway, upstream, "used")
         unused = use(gateway, upstream, "unused")
+        a_second_later()
         manifest(gateway, "1", "used")
         filler = use(gateway, upstream, "filler")
-        manifest(gateway, "1", "used", method="HEAD")
         more = use(gateway, upstream, "more")
         wait_for_room(gateway, MIB * 9 // 10)
         for image in (used, filler, more):
@@ -113,13 +122,32 @@ def test_an_old_image_goes_before_any_part_of_a_used_one(upstream):
         add(upstream, name)
     with serving(upstream, {"max_size": "1MiB"}) as gateway:
         used, old = use(gateway, upstream, "used", "old")
+        a_second_later()
+        manifest(gateway, "1", "used")
         for name in names:
             filler = use(gateway, upstream, name)
-            manifest(gateway, "1", "used")
         wait_for_room(gateway, MIB)
         assert held(gateway, used) == used
         assert held(gateway, filler) == filler
         assert len(held(gateway, old)) < len(old)
+
+
+@pytest.mark.parametrize("reference", ["tag", "digest"])
+def test_a_head_is_a_use(upstream, reference):
+    """All that a client asks that has the image, and wants to know whether it is still current."""
+    digest = add(upstream, "used", layers=4)
+    names = [f"app{number}" for number in range(9)]
+    for name in names:
+        add(upstream, name)
+    with serving(upstream, {"max_size": "1MiB"}) as gateway:
+        used = use(gateway, upstream, "used")
+        early = use(gateway, upstream, *names[:5])
+        a_second_later()
+        manifest(gateway, "1" if reference == "tag" else digest, "used", method="HEAD")
+        use(gateway, upstream, *names[5:])
+        wait_for_room(gateway, MIB)
+        assert held(gateway, used) == used
+        assert not held(gateway, early[0])
 
 
 def test_an_index_in_use_keeps_its_platforms(upstream):
@@ -129,12 +157,15 @@ def test_an_index_in_use_keeps_its_platforms(upstream):
     for name in names:
         add(upstream, name)
     with serving(upstream, {"max_size": "1MiB"}) as gateway:
+        manifest(gateway, "1", "multi")
         parts = {digest for child in children for digest in pull_image(gateway, child, "multi")}
-        for name in names:
-            manifest(gateway, "1", "multi")
-            use(gateway, upstream, name)
+        early = use(gateway, upstream, *names[:5])
+        a_second_later()
+        manifest(gateway, "1", "multi")
+        use(gateway, upstream, *names[5:])
         wait_for_room(gateway, MIB)
         assert held(gateway, parts) == parts
+        assert not held(gateway, early[0])
 
 
 # What counts, and how much.
@@ -156,14 +187,15 @@ def test_a_layer_outlives_the_image_it_came_with(upstream):
     shared = patterned(300_000, seed=1)
     add(upstream, "old", layers=2, shared=[shared])
     add(upstream, "new", layers=1, shared=[shared])
-    names = [f"app{number}" for number in range(9)]
+    names = [f"app{number}" for number in range(7)]
     for name in names:
         add(upstream, name)
     with serving(upstream, {"max_size": "1MiB"}) as gateway:
         old, new = use(gateway, upstream, "old", "new")
-        for name in names:
-            use(gateway, upstream, name)
-            manifest(gateway, "1", "new")
+        use(gateway, upstream, *names[:2])
+        a_second_later()
+        manifest(gateway, "1", "new")
+        use(gateway, upstream, *names[2:])
         wait_until_gone(gateway, old - new)
         assert held(gateway, new) == new
         assert len(upstream.seen("GET", digest_of(shared))) == 1

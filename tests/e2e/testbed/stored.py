@@ -80,6 +80,13 @@ def query(directory: Path, statement: str) -> list[tuple]:
             return connection.execute(statement).fetchall()
 
 
+def merge_log(directory: Path) -> None:
+    """Puts all of the cache index into the one file; for one that no process has open."""
+    with closing(sqlite3.connect(index_path(directory))) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert not list(directory.glob("index.db-*"))
+
+
 def indexed_digests(directory: Path) -> set[str]:
     """The digests of all rows of content that is said to be stored."""
     found = set()
