@@ -74,6 +74,8 @@ class Index {
                                       const oci::Digest& digest) const = 0;
   virtual void add_link(std::string_view registry, std::string_view repository,
                         const oci::Digest& digest) = 0;
+  virtual void remove_link(std::string_view registry, std::string_view repository,
+                           const oci::Digest& digest) = 0;
 
   // --- content ---
 

@@ -110,6 +110,17 @@ void MemoryIndex::add_link(std::string_view registry, std::string_view repositor
   if (listener_ != nullptr) listener_->content_changed(digest);
 }
 
+void MemoryIndex::remove_link(std::string_view registry, std::string_view repository,
+                              const oci::Digest& digest) {
+  const auto id = known_repository(registry, repository);
+  if (!id) return;
+  Shard& shard = shard_of(digest);
+  const std::lock_guard lock(shard.mutex);
+  const auto found = shard.entries.find(digest);
+  if (found == shard.entries.end() || std::erase(found->second.repositories, *id) == 0) return;
+  if (listener_ != nullptr) listener_->content_changed(digest);
+}
+
 // --- content ---
 
 std::optional<ContentInfo> MemoryIndex::content(const oci::Digest& digest) const {

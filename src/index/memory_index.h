@@ -43,6 +43,8 @@ class MemoryIndex final : public Index {
                               const oci::Digest& digest) const override;
   void add_link(std::string_view registry, std::string_view repository,
                 const oci::Digest& digest) override;
+  void remove_link(std::string_view registry, std::string_view repository,
+                   const oci::Digest& digest) override;
 
   [[nodiscard]] std::optional<ContentInfo> content(const oci::Digest& digest) const override;
   void describe(const oci::Digest& digest, std::string media_type, std::uint64_t size) override;

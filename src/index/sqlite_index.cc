@@ -228,6 +228,10 @@ void SqliteIndex::add_link(std::string_view registry, std::string_view repositor
                            const oci::Digest& digest) {
   mirror_->add_link(registry, repository, digest);
 }
+void SqliteIndex::remove_link(std::string_view registry, std::string_view repository,
+                              const oci::Digest& digest) {
+  mirror_->remove_link(registry, repository, digest);
+}
 
 std::optional<ContentInfo> SqliteIndex::content(const oci::Digest& digest) const {
   return mirror_->content(digest);

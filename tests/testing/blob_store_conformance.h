@@ -257,9 +257,9 @@ REGISTER_TYPED_TEST_SUITE_P(
     WhatIsDestroyedUncommittedWasNeverThere, WhatIsDiscardedStaysReadableForThoseWhoFollow,
     TwoIngestsOfOneContentDoNotDisturbEachOther, AnOpenBlobOutlivesItsLoss, KnowsBothAlgorithms,
     HoldsEmptyContent, AContentShorterThanReservedHasItsOwnSize, WhatIsRemovedIsGoneAndMayComeAgain,
-    WhatIsReadIsNotRemovedBeforeTheLastReaderIsDone, WhatIsOnlyInspectedMayBeRemoved, WhatWasJustMadeIsInUseWhileItsIngestLives,
-    WhatIsDamagedIsRemovedThoughItIsRead, WhatTookADamagedOnesPlaceStays,
-    AllAreVisitedWithTheirSizesAndNothingElse, WhatIsVisitedMayBeOpenedAndRemoved,
-    ManyThreadsUseItAtOnce);
+    WhatIsReadIsNotRemovedBeforeTheLastReaderIsDone, WhatIsOnlyInspectedMayBeRemoved,
+    WhatWasJustMadeIsInUseWhileItsIngestLives, WhatIsDamagedIsRemovedThoughItIsRead,
+    WhatTookADamagedOnesPlaceStays, AllAreVisitedWithTheirSizesAndNothingElse,
+    WhatIsVisitedMayBeOpenedAndRemoved, ManyThreadsUseItAtOnce);
 
 }  // namespace fairlead::testing

@@ -46,6 +46,17 @@ TYPED_TEST_P(IndexConformance, ALinkHoldsForItsRegistryRepositoryAndDigestOnly) 
   EXPECT_FALSE(this->index_->has_link("reg", "team/app", this->other_));
 }
 
+TYPED_TEST_P(IndexConformance, ALinkCanBeTakenBack) {
+  this->index_->add_link("reg", "team/app", this->digest_);
+  this->index_->add_link("reg", "team/other", this->digest_);
+  this->index_->add_stored(this->digest_, "", 1, {}, at(1));
+  this->index_->remove_link("reg", "team/app", this->digest_);
+  this->index_->remove_link("reg", "team/unknown", this->digest_);
+  EXPECT_FALSE(this->index_->has_link("reg", "team/app", this->digest_));
+  EXPECT_TRUE(this->index_->has_link("reg", "team/other", this->digest_));
+  EXPECT_TRUE(this->index_->content(this->digest_));
+}
+
 TYPED_TEST_P(IndexConformance, PartsOfALinkAreNotMixedUp) {
   this->index_->add_link("reg", "team/app", this->digest_);
   EXPECT_FALSE(this->index_->has_link("reg/team", "app", this->digest_));
@@ -210,7 +221,7 @@ TYPED_TEST_P(IndexConformance, ManyThreadsUseItAtOnce) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(IndexConformance, NothingIsKnownAtFirst,
-                            ALinkHoldsForItsRegistryRepositoryAndDigestOnly,
+                            ALinkHoldsForItsRegistryRepositoryAndDigestOnly, ALinkCanBeTakenBack,
                             PartsOfALinkAreNotMixedUp, ALinkIsNoContentAndAContentNoLink,
                             TheLastDescriptionStands,
                             StoredContentIsCountedOnceAndForgottenWithItsLinks,
