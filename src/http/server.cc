@@ -96,8 +96,10 @@ Result<void> Server::bind(const std::string& address) {
     listeners_.push_back(std::move(listener));
   }
   const bool is_unix = !listening->unix_path.empty();
-  log_.info("listening on " + (is_unix ? "" : std::string(tls_ ? "https://" : "http://")) +
-            listening->address);
+  if (options_.is_announced) {
+    log_.info("listening on " + (is_unix ? "" : std::string(tls_ ? "https://" : "http://")) +
+              listening->address);
+  }
   addresses_.push_back(std::move(listening->address));
   return {};
 }
