@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """`fairlead cache stats | list | purge | verify`, beside a running gateway and without one."""
 
+import contextlib
 import datetime
 import json
+import os
+import pty
+import re
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -188,6 +193,21 @@ def test_verify_names_what_is_wrong(gateway):
 def test_verify_into_a_pipe_shows_no_progress(gateway):
     done = run(gateway, "verify")
     assert "\r" not in done.stdout + done.stderr and "\x1b" not in done.stdout + done.stderr
+
+
+def test_verify_on_a_terminal_shows_how_far_it_is(gateway):
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [program.binary(), "cache", "verify", "--config", gateway.config_path],
+        stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, timeout=30)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # what a terminal says at its end
+        while piece := os.read(ours, 65536):
+            shown += piece
+    os.close(ours)
+    assert done.returncode == 0
+    assert re.search(rb"\r[^\n]|\x1b\[", shown), "nothing was drawn over"
 
 
 # How it is called.

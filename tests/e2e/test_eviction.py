@@ -108,7 +108,7 @@ def test_an_image_in_use_stays_whole(upstream):
         manifest(gateway, "1", "used")
         filler = use(gateway, upstream, "filler")
         more = use(gateway, upstream, "more")
-        wait_for_room(gateway, MIB * 9 // 10)
+        wait_for_room(gateway, MIB)
         for image in (used, filler, more):
             assert held(gateway, image) == image
         assert len(held(gateway, unused)) < len(unused)

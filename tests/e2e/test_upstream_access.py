@@ -10,7 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from testbed.faulty_upstream import FaultyUpstream, TokenService, basic
+from testbed.faulty_upstream import FaultyUpstream
 from testbed.pulling import (
     IMPATIENT,
     assert_not_completed,
@@ -31,6 +31,7 @@ from testbed.upstream_faults import (
     redirected,
     stalled,
 )
+from testbed.upstream_tokens import TokenService, basic
 
 LAYER = patterned(200_000, seed=1)
 USER, PASSWORD = "robot", "pa55,w:ord"

@@ -14,35 +14,30 @@ is kept in `requests` before it is answered, so a client that has its answer fin
 One thread per connection; the state they share is guarded by `lock`.
 """
 
-import base64
 import json
 import re
-import secrets
 import signal
 import socket
 import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from .upstream_faults import Answer, Fault, Gate, Request, digest_of, held_at, patterned
+from .upstream_lists import INDEX, referrers, tags
+from .upstream_tokens import TokenService
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
-INDEX = "application/vnd.oci.image.index.v1+json"
 RESOURCE = re.compile(
     r"^/v2/(?P<repository>.+)/(?P<kind>manifests|blobs|tags|referrers)/(?P<reference>[^/]+)$"
 )
-
-
-def basic(username: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
 
 
 @dataclass
@@ -67,46 +62,6 @@ class Rule:
         self.left = None if self.left is None else self.left - 1
         self.used += 1
         return True
-
-
-@dataclass
-class TokenService:
-    """Asks for `Bearer` (or `Basic`) on /v2/ and gives tokens at /token of the same server."""
-
-    users: dict[str, str] = field(default_factory=dict)  # empty: anonymous callers get tokens
-    challenge: str = 'Bearer realm="{realm}",service="{service}",scope="{scope}"'
-    realm: str | None = None  # default: this server's /token
-    answer: Callable[[str], bytes] = lambda token: json.dumps(
-        {"token": token, "expires_in": 300}
-    ).encode()
-    issued: dict[str, str] = field(default_factory=dict)  # token -> scopes asked for
-
-    def known(self, authorization: str | None) -> bool:
-        return authorization in [basic(*user) for user in self.users.items()]
-
-    def allows(self, request: Request, repository: str) -> bool:
-        given = request.header("Authorization") or ""
-        if self.known(given):
-            return not self.challenge.lower().startswith("bearer")
-        scopes = (
-            self.issued.get(given.removeprefix("Bearer ")) if given.startswith("Bearer ") else None
-        )
-        return scopes is not None and (not repository or f"repository:{repository}:" in scopes)
-
-    def give(self, request: Request) -> Answer:
-        form = parse_qs(request.body.decode("latin-1"))
-        posted = [(form.get("username", [""])[0], form.get("password", [""])[0])]
-        if (
-            self.users
-            and not self.known(request.header("Authorization"))
-            and posted[0] not in self.users.items()
-        ):
-            return Answer(
-                401, {"Content-Type": "application/json"}, b'{"errors":[{"code":"UNAUTHORIZED"}]}'
-            )
-        token = f"upstream-token-{secrets.token_hex(8)}"
-        self.issued[token] = " ".join(request.query.get("scope", []) + form.get("scope", []))
-        return Answer(200, {"Content-Type": "application/json"}, self.answer(token))
 
 
 class FaultyUpstream:
@@ -269,9 +224,9 @@ class FaultyUpstream:
         if not found:
             return _problem(404, "NAME_UNKNOWN")
         if found["kind"] == "tags":
-            return self._tags(request, repository)
+            return tags(request, repository, self.manifests) or _problem(404, "NAME_UNKNOWN")
         if found["kind"] == "referrers":
-            return self._referrers(request, repository, found["reference"])
+            return referrers(request, repository, found["reference"], self.manifests)
         if found["kind"] == "manifests":
             kind, body = self.manifests.get((repository, found["reference"]), ("", None))
             return (
@@ -283,36 +238,6 @@ class FaultyUpstream:
             if body is None
             else _content(request, "application/octet-stream", body)
         )
-
-    def _tags(self, request: Request, repository: str) -> Answer:
-        tags = sorted(tag for name, tag in self.manifests if name == repository and ":" not in tag)
-        if not tags:
-            return _problem(404, "NAME_UNKNOWN")
-        headers = {"Content-Type": "application/json"}
-        tags = [tag for tag in tags if tag > request.query.get("last", [""])[0]]
-        count = int(request.query.get("n", [len(tags)])[0])
-        if count < len(tags):
-            tags = tags[:count]
-            headers["Link"] = f'<{request.path}?n={count}&last={tags[-1]}>; rel="next"'
-        return Answer(200, headers, json.dumps({"name": repository, "tags": tags}).encode())
-
-    def _referrers(self, request: Request, repository: str, subject: str) -> Answer:
-        wanted = request.query.get("artifactType", [None])[0]
-        entries = []
-        for (name, reference), (kind, body) in self.manifests.items():
-            document = json.loads(body) if name == repository and ":" in reference else {}
-            artifact_type = document.get("artifactType")
-            if document.get("subject", {}).get("digest") == subject and wanted in (
-                None,
-                artifact_type,
-            ):
-                entries.append(
-                    {"mediaType": kind, "digest": reference, "size": len(body),
-                     "artifactType": artifact_type}
-                )
-        headers = {"Content-Type": INDEX} | ({"OCI-Filters-Applied": "artifactType"} if wanted else {})
-        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
-        return Answer(200, headers, json.dumps(index).encode())
 
 
 def _problem(status: int, code: str, headers: dict | None = None) -> Answer:
