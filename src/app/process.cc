@@ -27,12 +27,13 @@
 #include "async/task_group.h"
 #include "async/workers.h"
 #include "base/clock.h"
-#include "cache/fetcher.h"
+#include "cache/bookkeeper.h"
 #include "cache/fill_table.h"
+#include "cache/housekeeper.h"
 #include "cache/services.h"
 #include "gateway/gateway.h"
 #include "http/server.h"
-#include "index/memory_index.h"
+#include "index/sqlite_index.h"
 #include "routing/router.h"
 #include "store/disk_blob_store.h"
 #include "telemetry/log.h"
@@ -79,23 +80,32 @@ routing::Router make_router(const config::Config& config) {
 
 // What one worker's thread works with.
 struct WorkerParts {
-  WorkerParts(const async::Executor& executor, cache::Services& services)
-      : transport(executor), fetcher(services) {}
+  explicit WorkerParts(const async::Executor& executor) : transport(executor) {}
 
   upstream::HttpTransport transport;
   std::vector<std::unique_ptr<upstream::RegistryClient>> clients;
-  cache::Fetcher fetcher;
   std::unique_ptr<gateway::Gateway> gateway;
 };
 
 class Process {
  public:
   Process(const config::Config& config, telemetry::Log& log,
-          std::unique_ptr<store::DiskBlobStore> store)
+          std::unique_ptr<store::DiskBlobStore> store, std::unique_ptr<index::SqliteIndex> index)
       : log_(log),
         store_(std::move(store)),
+        index_(std::move(index)),
         router_(make_router(config)),
-        services_{*store_, index_, fills_, pool_, fill_tasks_, log_},
+        services_{.store = *store_,
+                  .index = *index_,
+                  .bookkeeper = bookkeeper_,
+                  .fills = fills_,
+                  .pool = pool_,
+                  .checks = checks_,
+                  .space = space_,
+                  .tasks = fill_tasks_,
+                  .clock = clock_,
+                  .log = log_},
+        housekeeper_(services_, config.cache),
         tokens_(clock_),
         workers_(config.server.workers),
         pool_(blocking_threads()) {
@@ -123,6 +133,7 @@ class Process {
       workers_.stop();
       return 1;
     }
+    housekeeper_.start(workers_.executor(0));
     boost::asio::co_spawn(main_context, supervise(signals), boost::asio::detached);
     main_context.run();
     workers_.stop();
@@ -132,16 +143,20 @@ class Process {
 
  private:
   std::unique_ptr<WorkerParts> make_parts(const config::Config& config, std::size_t worker) {
-    auto parts = std::make_unique<WorkerParts>(workers_.executor(worker), services_);
+    auto parts = std::make_unique<WorkerParts>(workers_.executor(worker));
     gateway::Registries registries;
     for (std::size_t i = 0; i < config.registries.size(); ++i) {
-      const upstream::RegistryServices shared{tokens_, *credentials_[i], clock_, log_};
+      const upstream::RegistryServices shared{.tokens = tokens_,
+                                              .credentials = *credentials_[i],
+                                              .quotas = quotas_,
+                                              .clock = clock_,
+                                              .log = log_};
       parts->clients.push_back(std::make_unique<upstream::RegistryClient>(
           config.registries[i], parts->transport, shared));
       registries.emplace(config.registries[i].name, parts->clients.back().get());
     }
-    parts->gateway =
-        std::make_unique<gateway::Gateway>(router_, std::move(registries), parts->fetcher, log_);
+    parts->gateway = std::make_unique<gateway::Gateway>(router_, std::move(registries), services_,
+                                                        config.cache.freshness);
     return parts;
   }
 
@@ -157,6 +172,7 @@ class Process {
     co_await server_->drain();
     // What requests that are left still wait for ends here.
     fill_tasks_.close();
+    housekeeper_.stop();
     for (std::size_t i = 0; i < parts_.size(); ++i) {
       boost::asio::post(workers_.executor(i),
                         [parts = parts_[i].get()] { parts->transport.close(); });
@@ -169,18 +185,50 @@ class Process {
   telemetry::Log& log_;
   SystemClock clock_;
   std::unique_ptr<store::DiskBlobStore> store_;
-  index::MemoryIndex index_;
+  std::unique_ptr<index::SqliteIndex> index_;
+  cache::Bookkeeper bookkeeper_{*index_, *store_, clock_};
   cache::FillTable fills_;
+  cache::TagChecks checks_;
+  cache::SpaceSignal space_;
   async::TaskGroup fill_tasks_;
   routing::Router router_;
   cache::Services services_;
+  cache::Housekeeper housekeeper_;
   upstream::TokenSource tokens_;
+  upstream::QuotaBoard quotas_;
   std::vector<std::unique_ptr<upstream::CredentialSource>> credentials_;
   async::Workers workers_;
   async::BlockingPool pool_;  // its work ends on the workers' loops: it goes before them
   std::vector<std::unique_ptr<WorkerParts>> parts_;
   std::unique_ptr<http::Server> server_;
 };
+
+// The index beside the blobs, and in the log what is to be said of it.
+std::unique_ptr<index::SqliteIndex> open_index(const std::string& directory, telemetry::Log& log) {
+  index::SqliteIndexOptions options;
+  options.journal.on_health = [&log](const Result<void>& health) {
+    if (health) {
+      log.info("the cache's index is written again");
+    } else {
+      log.error("the cache's index cannot be written: what is learned now is lost at a restart",
+                {{"error", health.error().context}});
+    }
+  };
+  auto index = index::SqliteIndex::open(directory + "/index.db", std::move(options));
+  if (!index) {
+    log.error(index.error().context);
+    return nullptr;
+  }
+  if ((*index)->was_rebuilt()) {
+    log.warn("the cache's index was damaged; a new one is made from the files",
+             {{"damaged", (*index)->moved_aside()}});
+  }
+  if (const auto skipped = (*index)->skipped_rows(); skipped > 0) {
+    log.warn("the cache's index holds rows that make no sense; they are left out",
+             {{"rows", static_cast<std::int64_t>(skipped)}});
+  }
+  return std::move(*index);
+}
 
 }  // namespace
 
@@ -190,17 +238,20 @@ int serve(const config::Config& config) {
   return_large_blocks();
   telemetry::Log log(config.log);
   for (const auto& warning : config.warnings) log.warn(warning);
-  auto store = store::DiskBlobStore::open_directory(config.cache_directory);
+  auto store = store::DiskBlobStore::open_directory(config.cache.directory,
+                                                    {.max_content = config.cache.max_size});
   if (!store) {
     log.error(store.error().context);
     return 1;
   }
-  log.info("fairlead " FAIRLEAD_VERSION, {{"cache", config.cache_directory}});
+  log.info("fairlead " FAIRLEAD_VERSION, {{"cache", config.cache.directory}});
   if (const auto removed = (*store)->leftovers_removed(); removed > 0) {
     log.info("removed what an unfinished run left behind",
              {{"files", static_cast<std::int64_t>(removed)}});
   }
-  return Process(config, log, std::move(*store)).run();
+  auto index = open_index(config.cache.directory, log);
+  if (!index) return 1;
+  return Process(config, log, std::move(*store), std::move(index)).run();
 }
 
 }  // namespace fairlead::app

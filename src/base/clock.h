@@ -4,11 +4,15 @@
 #pragma once
 
 #include <chrono>
+#include <string>
 
 namespace fairlead {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 using WallTime = std::chrono::system_clock::time_point;
+
+// "2026-11-21T10:05:00Z"
+std::string utc_text(WallTime time);
 
 // Thread-safe.
 class Clock {

@@ -17,6 +17,7 @@
 #include "testing/coroutine_test.h"
 #include "testing/fake_blob_store.h"
 #include "testing/fake_upstream.h"
+#include "testing/manual_clock.h"
 
 namespace fairlead::cache {
 
@@ -125,10 +126,23 @@ class CacheFixture : public fairlead::testing::CoroutineTest {
   fairlead::testing::FakeBlobStore store_;
   index::MemoryIndex index_;
   FillTable fills_;
+  TagChecks checks_;
+  SpaceSignal space_;
+  fairlead::testing::ManualClock clock_;
   async::BlockingPool pool_{1};
   async::TaskGroup tasks_;
   telemetry::Log log_{telemetry::LogOptions{.level = telemetry::LogLevel::Error}};
-  Services services_{store_, index_, fills_, pool_, tasks_, log_};
+  Bookkeeper bookkeeper_{index_, store_, clock_};
+  Services services_{.store = store_,
+                     .index = index_,
+                     .bookkeeper = bookkeeper_,
+                     .fills = fills_,
+                     .pool = pool_,
+                     .checks = checks_,
+                     .space = space_,
+                     .tasks = tasks_,
+                     .clock = clock_,
+                     .log = log_};
   Fetcher fetcher_{services_};
 };
 

@@ -27,10 +27,11 @@ class Content {
         size_(file.size),
         outcome_(Outcome::Hit),
         bytes_(std::move(file)) {}
-  Content(oci::Digest digest, std::string media_type, std::string text, Outcome outcome)
+  Content(oci::Digest digest, std::string media_type, std::shared_ptr<const std::string> text,
+          Outcome outcome)
       : digest_(std::move(digest)),
         media_type_(std::move(media_type)),
-        size_(text.size()),
+        size_(text->size()),
         outcome_(outcome),
         bytes_(std::move(text)) {}
   Content(std::shared_ptr<Fill> fill, Source own_source, Outcome outcome)
@@ -48,8 +49,8 @@ class Content {
   // The reader must not outlive this.
   [[nodiscard]] std::unique_ptr<ContentReader> read(WantedRange range) const {
     if (const auto* file = std::get_if<store::BlobFile>(&bytes_)) return read_file(*file, range);
-    if (const auto* text = std::get_if<std::string>(&bytes_)) {
-      return read_memory(as_byte_view(*text), range);
+    if (const auto* text = std::get_if<std::shared_ptr<const std::string>>(&bytes_)) {
+      return read_memory(as_byte_view(**text), range);
     }
     const auto& filled = std::get<Filled>(bytes_);
     return follow_fill(filled.fill, filled.own_source, range);
@@ -65,7 +66,7 @@ class Content {
   std::string media_type_;
   std::optional<std::uint64_t> size_;
   Outcome outcome_;
-  std::variant<store::BlobFile, std::string, Filled> bytes_;
+  std::variant<store::BlobFile, std::shared_ptr<const std::string>, Filled> bytes_;
 };
 
 }  // namespace fairlead::cache

@@ -81,7 +81,7 @@ TEST_F(ContentReaderTest, RangesOfAStoredFile) {
 }
 
 TEST_F(ContentReaderTest, RangesOfBytesInMemory) {
-  const Content content(digest_, "", bytes_, Outcome::Stream);
+  const Content content(digest_, "", std::make_shared<const std::string>(bytes_), Outcome::Stream);
   EXPECT_EQ(run(receive(content, oci::ByteRange{7, 3})).bytes, bytes_.substr(7, 3));
   EXPECT_EQ(run(receive(content)).bytes, bytes_);
 }

@@ -7,7 +7,6 @@
 
 #include "cache/filler.h"
 #include "cache/knowledge.h"
-#include "oci/manifest.h"
 
 namespace fairlead::cache {
 namespace {
@@ -51,36 +50,85 @@ bool Fetcher::is_known(const Source& source, const oci::Digest& digest) const {
   return known && !known->media_type.empty();
 }
 
+// What the upstream tells of it: by HEAD, else by the beginning of a GET.
+async::Task<Result<upstream::ContentHead>> Fetcher::ask(const Source& source,
+                                                        const oci::Digest& digest) {
+  const bool is_manifest = source.kind == ContentKind::Manifest;
+  auto head = is_manifest ? co_await source.registry->head_manifest(source.repository, digest.str(),
+                                                                    source.accept)
+                          : co_await source.registry->head_blob(source.repository, digest);
+  if (!head && head.error().code == Code::Unsupported) {
+    auto download =
+        is_manifest
+            ? co_await source.registry->get_manifest(source.repository, digest.str(), source.accept)
+            : co_await source.registry->get_blob(source.repository, digest, 0, 1);
+    if (!download) co_return std::unexpected(std::move(download.error()));
+    head = std::move(download->head);
+  }
+  if (!head) co_return head;
+  head->digest = digest;
+  learn_content(services_.index, source, digest, head->size.value_or(0), head->media_type);
+  co_return head;
+}
+
 async::Task<Result<void>> Fetcher::confirm_link(const Source& source, const oci::Digest& digest) {
   if (is_known(source, digest)) co_return Result<void>{};
-  auto head =
-      source.kind == ContentKind::Manifest
-          ? co_await source.registry->head_manifest(source.repository, digest.str(), source.accept)
-          : co_await source.registry->head_blob(source.repository, digest);
+  auto head = co_await ask(source, digest);
   if (!head) co_return std::unexpected(std::move(head.error()));
-  learn_content(services_.index, source, digest, head->size.value_or(0), head->media_type);
   co_return Result<void>{};
 }
 
-async::Task<Result<std::optional<Content>>> Fetcher::stored(const Source& source,
-                                                            const oci::Digest& digest) {
+// What is not what the index says was altered or removed behind our back: fetched again.
+async::Task<> Fetcher::repair(oci::Digest digest, std::optional<store::BlobFile> found) {
+  services_.log.warn(found ? "stored content has another size than it had; fetching it again"
+                           : "stored content is gone; fetching it again",
+                     {{"content", digest.str()}});
+  auto work = [&]() -> Result<void> {
+    if (!found) {
+      auto dropped = services_.bookkeeper.drop_row_without_file(digest);
+      if (!dropped) return std::unexpected(std::move(dropped.error()));
+      return {};
+    }
+    auto removed = services_.bookkeeper.remove_damaged(digest, *found);
+    if (!removed) return std::unexpected(std::move(removed.error()));
+    return {};
+  };
+  if (const auto repaired = co_await services_.pool.run(work); !repaired) {
+    services_.log.warn("cannot remove damaged content", {{"error", repaired.error().context}});
+  }
+}
+
+async::Task<std::optional<store::BlobFile>> Fetcher::open_stored(oci::Digest digest) {
+  const auto known = services_.index.content(digest);
+  if (!known || !known->is_stored) co_return std::nullopt;
   auto file = services_.store.open(digest);
   if (!file) {
     services_.log.warn("cannot read the store; fetching from upstream",
                        {{"error", file.error().context}});
     co_return std::nullopt;
   }
-  if (!*file) co_return std::nullopt;
+  if (*file && (*file)->size == known->size) co_return std::move(*file);
+  co_await repair(std::move(digest), std::move(*file));
+  co_return std::nullopt;
+}
+
+async::Task<Result<std::optional<Content>>> Fetcher::stored(const Source& source,
+                                                            const oci::Digest& digest) {
+  // Until a fill has left the table, what it has stored may not survive a crash: join it.
+  if (services_.fills.find(digest, source.kind)) co_return std::nullopt;
+  auto file = co_await open_stored(digest);
+  if (!file) co_return std::nullopt;
   if (auto confirmed = co_await confirm_link(source, digest); !confirmed) {
     co_return std::unexpected(std::move(confirmed.error()));
   }
   std::string media_type;
   if (source.kind == ContentKind::Manifest) {
     const auto known = services_.index.content(digest);
-    if (!known) co_return std::nullopt;  // the upstream names no type: fetch it again
+    if (!known || known->media_type.empty()) co_return std::nullopt;  // not told: fetch it again
     media_type = known->media_type;
   }
-  co_return Content(digest, std::move(media_type), std::move(**file));
+  services_.index.touch(digest, services_.clock.wall());
+  co_return Content(digest, std::move(media_type), *std::move(file));
 }
 
 async::Task<Result<Content>> Fetcher::fetch(Source source, oci::Digest digest) {
@@ -95,15 +143,20 @@ async::Task<Result<Content>> Fetcher::fetch(Source source, oci::Digest digest) {
       if (auto confirmed = co_await confirm_link(source, digest); !confirmed) {
         co_return std::unexpected(std::move(confirmed.error()));
       }
+      if (!is_known(source, digest)) {
+        co_return upstream_error(
+            Code::Corrupt, Retry::No,
+            source.registry_name + " does not tell the type of " + digest.str());
+      }
     }
     auto [fill, is_new] = services_.fills.join_or_begin(digest, source);
     if (is_new) {
       // A fill that ended between the look into the store and the one into the table.
-      if (auto file = services_.store.open(digest);
-          file && *file && source.kind == ContentKind::Blob && is_known(source, digest)) {
+      if (auto file = co_await open_stored(digest);
+          file && source.kind == ContentKind::Blob && is_known(source, digest)) {
         fill->fail(FillState::Superseded, Error{.code = Code::Cancelled, .context = "superseded"});
         services_.fills.remove(*fill);
-        co_return Content(digest, {}, std::move(**file));
+        co_return Content(digest, {}, *std::move(file));
       }
       if (!services_.tasks.spawn(co_await async::kThisExecutor, run_fill(services_, fill))) {
         fill->fail(FillState::Abandoned,
@@ -130,90 +183,16 @@ async::Task<Result<Content>> Fetcher::fetch(Source source, oci::Digest digest) {
 
 async::Task<Result<upstream::ContentHead>> Fetcher::describe(Source source, oci::Digest digest) {
   if (is_known(source, digest)) {
-    if (auto file = services_.store.open(digest); file && *file) {
+    if (const auto file = co_await open_stored(digest)) {
       upstream::ContentHead head;
       head.digest = digest;
-      head.size = (*file)->size;
+      head.size = file->size;
       if (const auto known = services_.index.content(digest)) head.media_type = known->media_type;
+      services_.index.touch(digest, services_.clock.wall());
       co_return head;
     }
   }
-  auto head =
-      source.kind == ContentKind::Manifest
-          ? co_await source.registry->head_manifest(source.repository, digest.str(), source.accept)
-          : co_await source.registry->head_blob(source.repository, digest);
-  if (head) {
-    head->digest = digest;
-    learn_content(services_.index, source, digest, head->size.value_or(0), head->media_type);
-  }
-  co_return head;
-}
-
-async::Task<Result<upstream::ContentHead>> Fetcher::resolve(Source source, std::string tag) {
-  auto head = co_await source.registry->head_manifest(source.repository, tag, source.accept);
-  if (!head && head.error().code == Code::Unsupported) co_return upstream::ContentHead{};
-  // A HEAD that binds a tag to a digest counts for the GET by digest that clients send next.
-  if (head && head->digest) {
-    learn_content(services_.index, source, *head->digest, head->size.value_or(0), head->media_type);
-  }
-  co_return head;
-}
-
-async::Task<Result<Content>> Fetcher::fetch_tag(Source source, std::string tag) {
-  auto download = co_await source.registry->get_manifest(source.repository, tag, source.accept);
-  if (!download) co_return std::unexpected(std::move(download.error()));
-  std::string text;
-  for (;;) {
-    auto piece = co_await download->body->read();
-    if (!piece) co_return std::unexpected(std::move(piece.error()));
-    if (piece->empty()) break;
-    if (text.size() + piece->size() > oci::kMaxManifestSize) {
-      co_return upstream_error(Code::TooLarge, Retry::No,
-                               "manifest " + tag + " of " + source.registry_name + "/" +
-                                   source.repository + " is larger than 4 MiB");
-    }
-    text += as_text(*piece);
-  }
-  const auto& claimed = download->head.digest;
-  const auto algorithm = claimed ? claimed->algorithm() : oci::DigestAlgorithm::Sha256;
-  const oci::Digest digest = oci::digest_of(algorithm, as_byte_view(text));
-  if (claimed && *claimed != digest) {
-    co_return upstream_error(
-        Code::Corrupt, Retry::No,
-        source.registry_name + " sent " + digest.str() + " and called it " + claimed->str());
-  }
-  std::string media_type = download->head.media_type;
-  if (!oci::is_manifest_media_type(media_type)) {
-    // Without a digest to check against, a login page or the like must not pass for a manifest.
-    auto manifest = oci::parse_manifest(text);
-    if (!manifest) {
-      co_return upstream_error(
-          Code::Corrupt, Retry::No,
-          source.registry_name + " answered " + tag + " with something that is not a manifest");
-    }
-    if (media_type.empty()) media_type = std::move(manifest->media_type);
-  }
-  learn_content(services_.index, source, digest, text.size(), media_type);
-  const auto kept = co_await keep(source, digest, text);
-  const auto outcome = kept ? Content::Outcome::Fill : Content::Outcome::Stream;
-  co_return Content(digest, std::move(media_type), std::move(text), outcome);
-}
-
-async::Task<Result<void>> Fetcher::keep(const Source& source, const oci::Digest& digest,
-                                        std::string_view text) {
-  auto write = [this, &digest, text]() -> Result<void> {
-    auto ingest = services_.store.begin(digest, text.size());
-    if (!ingest) return std::unexpected(std::move(ingest.error()));
-    if (auto written = (*ingest)->write(as_byte_view(text)); !written) return written;
-    return (*ingest)->commit();
-  };
-  auto kept = co_await services_.pool.run(write);
-  if (!kept) {
-    services_.log.warn(
-        "cannot store content; pulls go on without the cache",
-        {{"content", source.repository + "@" + digest.str()}, {"error", kept.error().context}});
-  }
-  co_return kept;
+  co_return co_await ask(source, digest);
 }
 
 }  // namespace fairlead::cache

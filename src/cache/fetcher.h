@@ -36,19 +36,13 @@ class Fetcher {
   // What is known of it, without its bytes: from the store and the index, else by HEAD.
   async::Task<Result<upstream::ContentHead>> describe(Source source, oci::Digest digest);
 
-  // What a tag means now: its digest, type and size where the upstream tells them by HEAD. An
-  // upstream that has no HEAD is no error: then nothing is known.
-  async::Task<Result<upstream::ContentHead>> resolve(Source source, std::string tag);
-
-  // The manifest behind a tag whose digest the upstream does not tell by HEAD: fetched whole.
-  async::Task<Result<Content>> fetch_tag(Source source, std::string tag);
-
  private:
   async::Task<Result<std::optional<Content>>> stored(const Source& source,
                                                      const oci::Digest& digest);
   async::Task<Result<void>> confirm_link(const Source& source, const oci::Digest& digest);
-  async::Task<Result<void>> keep(const Source& source, const oci::Digest& digest,
-                                 std::string_view text);
+  async::Task<Result<upstream::ContentHead>> ask(const Source& source, const oci::Digest& digest);
+  async::Task<std::optional<store::BlobFile>> open_stored(oci::Digest digest);
+  async::Task<> repair(oci::Digest digest, std::optional<store::BlobFile> found);
   [[nodiscard]] bool is_known(const Source& source, const oci::Digest& digest) const;
 
   Services& services_;

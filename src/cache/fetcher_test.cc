@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "cache/cache_fixture.h"
 #include "oci/manifest.h"
 
@@ -219,12 +221,6 @@ TEST_F(FetcherTest, AManifestOverTheLimitIsRefusedWhetherItsSizeIsToldOrNot) {
     ASSERT_FALSE(content);
     EXPECT_EQ(content.error().code, Code::TooLarge);
     EXPECT_FALSE(store_.holds(digest));
-
-    upstream_.put("manifest", kTeam, "big",
-                  {.bytes = text, .media_type = kManifestType, .tells_size = tells_size});
-    const auto by_tag = run(fetcher_.fetch_tag(manifests(kTeam), "big"));
-    ASSERT_FALSE(by_tag);
-    EXPECT_EQ(by_tag.error().code, Code::TooLarge);
   }
 }
 
@@ -306,57 +302,63 @@ TEST_F(FetcherTest, DescribesWhatIsNotStoredByHead) {
   EXPECT_EQ(store_.begun(), 0u) << "a HEAD began a transfer";
 }
 
-TEST_F(FetcherTest, ATagThatWasResolvedIsKnownToTheGetThatFollows) {
-  const auto digest = upstream_.put_manifest(kTeam, "1", manifest_, kManifestType);
-  upstream_.put_manifest(kOther, "1", manifest_, kManifestType);
-  ASSERT_FALSE(pull(manifests(kTeam), digest).error);
+TEST_F(FetcherTest, AnUpstreamWithoutHeadConfirmsByGet) {
+  upstream_.fail_heads(Error{Code::Unsupported, Origin::Upstream, Retry::No, "no HEAD"});
+  const auto digest = upstream_.put_blob(kTeam, bytes_);
+  ASSERT_FALSE(pull(source(kTeam), digest).error);
   wait_for_fills();
-  const auto resolved = run(fetcher_.resolve(manifests(kOther), "1"));
-  ASSERT_TRUE(resolved);
-  EXPECT_EQ(resolved->digest, digest);
-  const auto before = upstream_.calls().size();
-  auto content = fetch(manifests(kOther), digest);
+  EXPECT_EQ(pull(source(kOther), digest).error->code, Code::NotFound);
+  upstream_.put_blob(kOther, bytes_);
+  auto content = fetch(source(kOther), digest);
   ASSERT_TRUE(content);
   EXPECT_EQ(content->outcome(), Outcome::Hit);
-  EXPECT_EQ(upstream_.calls().size(), before);
+  EXPECT_EQ(upstream_.calls().back().length, 1u) << "to confirm it, one byte is enough";
 }
 
-TEST_F(FetcherTest, AnUpstreamWithoutHeadResolvesToNothing) {
-  upstream_.put_manifest(kTeam, "1", manifest_, kManifestType);
-  upstream_.fail_heads(Error{Code::Unsupported, Origin::Upstream, Retry::No, "no HEAD"});
-  const auto resolved = run(fetcher_.resolve(manifests(kTeam), "1"));
-  ASSERT_TRUE(resolved);
-  EXPECT_FALSE(resolved->digest);
+TEST_F(FetcherTest, WhatWasRemovedBehindOurBackIsFetchedAgain) {
+  const auto digest = upstream_.put_blob(kTeam, bytes_);
+  ASSERT_FALSE(pull(source(kTeam), digest).error);
+  wait_for_fills();
+  ASSERT_TRUE(store_.remove(digest));
+  EXPECT_EQ(pull(source(kTeam), digest).bytes, bytes_);
+  wait_for_fills();
+  EXPECT_TRUE(store_.holds(digest));
+  EXPECT_EQ(fetch(source(kTeam), digest)->outcome(), Outcome::Hit);
 }
 
-TEST_F(FetcherTest, ATagIsFetchedWholeAndKept) {
-  const auto digest = upstream_.put_manifest(kTeam, "1", manifest_, kManifestType);
-  auto content = run(fetcher_.fetch_tag(manifests(kTeam), "1"));
-  ASSERT_TRUE(content);
-  EXPECT_EQ(content->digest(), digest);
-  EXPECT_EQ(run(receive(*content)).bytes, manifest_);
-  auto again = fetch(manifests(kTeam), digest);
-  ASSERT_TRUE(again);
-  EXPECT_EQ(again->outcome(), Outcome::Hit);
+TEST_F(FetcherTest, WhatChangedItsSizeIsFetchedAgain) {
+  const auto digest = upstream_.put_blob(kTeam, bytes_);
+  ASSERT_FALSE(pull(source(kTeam), digest).error);
+  wait_for_fills();
+  index_.add_stored(digest, "", kSize + 1, {}, clock_.wall());
+  EXPECT_EQ(pull(source(kTeam), digest).bytes, bytes_);
+  wait_for_fills();
+  EXPECT_EQ(fetch(source(kTeam), digest)->outcome(), Outcome::Hit);
+  EXPECT_EQ(index_.content(digest)->size, kSize);
 }
 
-TEST_F(FetcherTest, ATagWhoseUpstreamClaimsAnotherDigestIsRefused) {
-  const auto other = oci::digest_of(oci::DigestAlgorithm::Sha256, as_byte_view("other"));
-  upstream_.put("manifest", kTeam, "1",
-                {.bytes = manifest_, .media_type = kManifestType, .claimed_digest = other});
-  const auto content = run(fetcher_.fetch_tag(manifests(kTeam), "1"));
-  ASSERT_FALSE(content);
-  EXPECT_EQ(content.error().code, Code::Corrupt);
-  EXPECT_FALSE(store_.holds(other));
+TEST_F(FetcherTest, AHitIsAUse) {
+  const auto digest = upstream_.put_blob(kTeam, bytes_);
+  ASSERT_FALSE(pull(source(kTeam), digest).error);
+  wait_for_fills();
+  clock_.advance(std::chrono::hours(1));
+  ASSERT_FALSE(pull(source(kTeam), digest).error);
+  EXPECT_EQ(index_.content(digest)->last_use, clock_.wall());
 }
 
-TEST_F(FetcherTest, ATagIsServedThoughTheDiskIsFull) {
-  upstream_.put_manifest(kTeam, "1", manifest_, kManifestType);
-  store_.faults.begin_finds_no_space = true;
-  auto content = run(fetcher_.fetch_tag(manifests(kTeam), "1"));
-  ASSERT_TRUE(content);
-  EXPECT_EQ(content->outcome(), Outcome::Stream);
-  EXPECT_EQ(run(receive(*content)).bytes, manifest_);
+TEST_F(FetcherTest, AManifestIsStoredWithWhatItNames) {
+  const auto layer = oci::digest_of(oci::DigestAlgorithm::Sha256, as_byte_view("layer"));
+  const std::string text =
+      R"({"schemaVersion":2,"layers":[{"mediaType":"x/y","size":5,"digest":")" + layer.str() +
+      R"("}],"config":{"mediaType":"x/y","size":5,"digest":")" + layer.str() + R"("}})";
+  const auto digest = upstream_.put_manifest(kTeam, "1", text, kManifestType);
+  ASSERT_FALSE(pull(manifests(kTeam), digest).error);
+  wait_for_fills();
+  const auto info = index_.content(digest);
+  ASSERT_TRUE(info);
+  EXPECT_TRUE(info->is_stored);
+  EXPECT_EQ(info->media_type, kManifestType);
+  EXPECT_NE(std::ranges::find(info->names, layer), info->names.end());
 }
 
 }  // namespace

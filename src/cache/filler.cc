@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "cache/cooldown.h"
+#include "cache/keep.h"
 #include "cache/knowledge.h"
 #include "cache/resuming_download.h"
 #include "oci/manifest.h"
@@ -45,6 +47,9 @@ void fail(Filling& f, Error error) {
 }
 
 void stop_storing(Filling& f, const Error& error) {
+  if (error.code == Code::NoSpace) {
+    f.services.space.is_full(f.download->head().size.value_or(f.written));
+  }
   f.services.log.warn("cannot store content; pulls go on without the cache",
                       {{"content", describe(f.fill)}, {"error", error.context}});
   const auto& head = f.download->head();
@@ -126,9 +131,19 @@ async::Task<> finish(Filling& f) {
     co_return;
   }
   learn_content(f.services.index, f.fill.source(), actual, f.written, f.fill.media_type());
+  ManifestNames names;
+  if (f.fill.source().kind == ContentKind::Manifest) {
+    auto parse = [&f] { return names_in_file(f.fill.ingest().fd(), f.written); };
+    names = co_await f.services.pool.run(parse);
+    learn_children(f.services.index, f.fill.source(), actual, names.manifests);
+  }
   // Readers may have the last byte now: that the content is right does not hang on our disk.
   f.fill.verify(f.written);
-  auto commit = [&f] { return f.fill.ingest().commit(); };
+  auto commit = [&f, &names] {
+    return keep_ingest(f.services, f.fill.digest(),
+                       f.fill.source().kind == ContentKind::Blob ? "" : f.fill.media_type(),
+                       f.written, names, f.fill.ingest());
+  };
   if (auto committed = co_await f.services.pool.run(commit); !committed) {
     f.fill.ingest().discard();
     f.services.log.warn("cannot keep content; the next pull fetches it again",

@@ -4,7 +4,11 @@
 
 #include "async/blocking_pool.h"
 #include "async/task_group.h"
+#include "base/clock.h"
+#include "cache/bookkeeper.h"
 #include "cache/fill_table.h"
+#include "cache/space_signal.h"
+#include "cache/tag_checks.h"
 #include "index/index.h"
 #include "store/blob_store.h"
 #include "telemetry/log.h"
@@ -14,9 +18,13 @@ namespace fairlead::cache {
 struct Services {
   store::BlobStore& store;
   index::Index& index;
+  Bookkeeper& bookkeeper;
   FillTable& fills;
   async::BlockingPool& pool;
-  async::TaskGroup& tasks;  // fills run here; joined before any of these goes away
+  TagChecks& checks;
+  SpaceSignal& space;
+  async::TaskGroup& tasks;  // fills and checks run here; joined before any of these goes away
+  const Clock& clock;
   telemetry::Log& log;
 };
 

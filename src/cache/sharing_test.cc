@@ -65,7 +65,20 @@ class SharingTest : public ::testing::Test {
   telemetry::Log log_{telemetry::LogOptions{.level = telemetry::LogLevel::Error}};
   async::Workers workers_{2};
   async::BlockingPool pool_{2};  // goes before the workers
-  Services services_{*store_, index_, fills_, pool_, tasks_, log_};
+  TagChecks checks_;
+  SpaceSignal space_;
+  SystemClock clock_;
+  Bookkeeper bookkeeper_{index_, *store_, clock_};
+  Services services_{.store = *store_,
+                     .index = index_,
+                     .bookkeeper = bookkeeper_,
+                     .fills = fills_,
+                     .pool = pool_,
+                     .checks = checks_,
+                     .space = space_,
+                     .tasks = tasks_,
+                     .clock = clock_,
+                     .log = log_};
   Fetcher fetchers_[2]{Fetcher(services_), Fetcher(services_)};
 };
 

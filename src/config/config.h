@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "cache/options.h"
 #include "config/problem.h"
 #include "http/options.h"
 #include "routing/route.h"
@@ -30,7 +31,7 @@ struct Config {
   http::ServerOptions server;
   std::vector<upstream::RegistryOptions> registries;  // built in and the file's; names are unique
   std::vector<routing::RouteOptions> routes;          // Router::build accepts them
-  std::string cache_directory;
+  cache::CacheOptions cache;
   telemetry::LogOptions log;
   std::vector<std::string> warnings;  // for the log, once, at start
 };

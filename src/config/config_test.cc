@@ -41,7 +41,7 @@ TEST(Config, WorksWithoutAFile) {
   const auto loaded = load(std::nullopt, {}, fake.get());
   ASSERT_TRUE(loaded);
   EXPECT_THAT(loaded->server.listen, ElementsAre("127.0.0.1:5000"));
-  EXPECT_EQ(loaded->cache_directory, "/home/me/.cache/fairlead");
+  EXPECT_EQ(loaded->cache.directory, "/home/me/.cache/fairlead");
   EXPECT_THAT(loaded->warnings, IsEmpty());
   EXPECT_THAT(loaded->registries, SizeIs(8));
   EXPECT_EQ(registry(*loaded, "docker.io").url, "https://registry-1.docker.io");
@@ -60,11 +60,11 @@ TEST(Config, AnEmptyFileChangesNothing) {
 TEST(Config, CacheDirectoryByDefault) {
   FakeSurroundings fake;
   fake.environment["XDG_CACHE_HOME"] = "/xdg";
-  EXPECT_EQ(good("", fake).cache_directory, "/xdg/fairlead");
+  EXPECT_EQ(good("", fake).cache.directory, "/xdg/fairlead");
   fake.environment["XDG_CACHE_HOME"] = "relative";
-  EXPECT_EQ(good("", fake).cache_directory, "/home/me/.cache/fairlead");
+  EXPECT_EQ(good("", fake).cache.directory, "/home/me/.cache/fairlead");
   fake.is_superuser = true;
-  EXPECT_EQ(good("", fake).cache_directory, "/var/cache/fairlead");
+  EXPECT_EQ(good("", fake).cache.directory, "/var/cache/fairlead");
 
   fake = {.environment = {}};
   const auto homeless = parse("", "", {}, fake.get());
@@ -185,7 +185,7 @@ TEST(Config, EverySettingHasAVariable) {
   EXPECT_EQ(config.server.limits.connections, 8U);
   EXPECT_EQ(config.server.limits.header_bytes, 8192U);
   EXPECT_EQ(config.server.limits.drain, 9s);
-  EXPECT_EQ(config.cache_directory, "/cache");
+  EXPECT_EQ(config.cache.directory, "/cache");
   EXPECT_EQ(config.log.level, telemetry::LogLevel::Debug);
   EXPECT_EQ(config.log.format, telemetry::LogFormat::Json);
   EXPECT_THAT(config.warnings, IsEmpty());
@@ -205,7 +205,7 @@ TEST(Config, FlagsBeforeEnvironmentBeforeFile) {
   EXPECT_EQ(config.server.workers, 1U);
   EXPECT_EQ(config.log.level, telemetry::LogLevel::Warn);
   EXPECT_EQ(config.log.format, telemetry::LogFormat::Json);
-  EXPECT_EQ(config.cache_directory, "/flag");
+  EXPECT_EQ(config.cache.directory, "/flag");
 }
 
 TEST(Config, WarnsOfWhatIsOpenToOthers) {
@@ -243,8 +243,8 @@ TEST(Load, TakesTheFileOfTheFlagBeforeTheVariables) {
   fake.environment["FAIRLEAD_CONFIG"] = "/env.yaml";
   fake.files = {{"/env.yaml", "cache: {directory: /env}"},
                 {"/flag.yaml", "cache: {directory: /flag}"}};
-  EXPECT_EQ(load("/flag.yaml", {}, fake.get())->cache_directory, "/flag");
-  EXPECT_EQ(load(std::nullopt, {}, fake.get())->cache_directory, "/env");
+  EXPECT_EQ(load("/flag.yaml", {}, fake.get())->cache.directory, "/flag");
+  EXPECT_EQ(load(std::nullopt, {}, fake.get())->cache.directory, "/env");
 
   const auto missing = load("/none.yaml", {}, fake.get());
   ASSERT_FALSE(missing);
@@ -259,7 +259,7 @@ TEST(Load, ReadsRealFilesUpToTheLimit) {
   std::ofstream(path) << "cache: {directory: /real}\n";
   Surroundings real = process_surroundings();
   real.environment.clear();
-  EXPECT_EQ(load(path, {}, real)->cache_directory, "/real");
+  EXPECT_EQ(load(path, {}, real)->cache.directory, "/real");
 
   std::ofstream(path) << std::string(kMaxFileBytes + 1, '\n');
   EXPECT_EQ(real.read_file(path, kMaxFileBytes).error().code, Code::TooLarge);

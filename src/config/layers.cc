@@ -20,7 +20,7 @@ struct Setting {
   bool is_list = false;  // commas separate
 };
 
-constexpr std::array<Setting, 11> kSettings{{
+constexpr std::array<Setting, 17> kSettings{{
     {"server.listen", true},
     {"server.workers"},
     {"server.tls.certificate"},
@@ -30,6 +30,12 @@ constexpr std::array<Setting, 11> kSettings{{
     {"server.limits.header_bytes"},
     {"server.limits.drain"},
     {"cache.directory"},
+    {"cache.max_size"},
+    {"cache.max_age"},
+    {"cache.fresh_for"},
+    {"cache.stale_if_error"},
+    {"cache.scrub"},
+    {"cache.keep", true},
     {"log.level"},
     {"log.format"},
 }};

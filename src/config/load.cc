@@ -29,7 +29,7 @@ std::vector<routing::RegistryName> names_of(
 void read_all(Section& root, Config& out) {
   root.section("server", [&](Section& server) { read_server(server, out.server); });
   root.section("registries", [&](Section& section) { read_registries(section, out.registries); });
-  root.section("cache", [&](Section& cache) { read_cache(cache, out.cache_directory); });
+  root.section("cache", [&](Section& cache) { read_cache(cache, out.cache); });
   root.section("log", [&](Section& log) { read_log(log, out.log); });
 
   const auto routes = root.find("routes");
@@ -92,9 +92,9 @@ Loaded parse(std::string_view text, std::string_view file_name, const Overrides&
   Config out{.registries = builtin_registries()};
   Value(document, "", document.line, reading).section([&](Section& root) { read_all(root, out); });
 
-  if (out.cache_directory.empty()) {
+  if (out.cache.directory.empty()) {
     if (auto directory = default_cache_directory(surroundings)) {
-      out.cache_directory = std::move(*directory);
+      out.cache.directory = std::move(*directory);
     } else {
       reading.problems.push_back(
           {reading.file, 0, "cache.directory", "must be given: there is no home directory"});

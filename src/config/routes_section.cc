@@ -3,14 +3,18 @@
 #include <utility>
 
 #include "config/schema.h"
+#include "oci/glob.h"
 
 namespace fairlead::config {
 namespace {
 
+using namespace std::chrono_literals;
 using routing::RouteOptions;
 
 constexpr std::size_t kMaxRoutes = 10'000;
 constexpr std::size_t kMaxActions = 16;
+constexpr std::size_t kMaxGlobs = 1000;
+constexpr std::chrono::hours kMaxDuration{24 * 3650};
 
 void read_allow(const Value& allow) {
   bool pulls = false;
@@ -33,6 +37,22 @@ std::optional<std::string> read_pattern(Section& route, std::string_view key, bo
   return value ? value->text(may_be_empty) : std::nullopt;
 }
 
+void read_globs(Section& route, std::string_view key, std::vector<std::string>& out) {
+  const auto globs = route.find(key);
+  if (!globs) return;
+  for (const Value& item : globs->items(kMaxGlobs)) {
+    auto text = item.text();
+    if (!text) continue;
+    if (!oci::is_repository_glob(*text)) {
+      item.problem(in_quotes(*text) +
+                   " is no pattern of repository names: lower case, digits, / . _ - and * or **");
+      continue;
+    }
+    out.push_back(*std::move(text));
+  }
+  if (globs->is_empty_list()) globs->problem("must name at least one repository");
+}
+
 RouteOptions read_route(Section& route) {
   RouteOptions out{.line = route.self().line()};
   out.match = read_pattern(route, "match", true);
@@ -40,7 +60,13 @@ RouteOptions read_route(Section& route) {
   out.name_space = read_pattern(route, "namespace", false);
   out.to = read_pattern(route, "to", false).value_or("");
   if (const auto allow = route.find("allow")) read_allow(*allow);
-  route.not_built({"capability", "deny", "cooldown", "deliver", "fresh_for"});
+  read_globs(route, "repositories", out.policy.repositories);
+  read_globs(route, "deny", out.policy.deny);
+  std::chrono::milliseconds fresh_for{-1};
+  route.duration("fresh_for", fresh_for, 0ms, kMaxDuration);
+  if (fresh_for >= 0ms) out.policy.fresh_for = fresh_for;
+  route.duration("cooldown", out.policy.cooldown, 0ms, kMaxDuration);
+  route.not_built({"capability", "deliver"});
 
   if (!route.find("to")) route.self().problem("has no `to`");
   return out;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cache/options.h"
 #include "config/section.h"
 #include "http/options.h"
 #include "routing/route.h"
@@ -16,7 +17,7 @@
 namespace fairlead::config {
 
 void read_server(Section& server, http::ServerOptions& out);
-void read_cache(Section& cache, std::string& directory);
+void read_cache(Section& cache, cache::CacheOptions& out);
 void read_log(Section& log, telemetry::LogOptions& out);
 
 // Changes and adds to what `out` holds already.

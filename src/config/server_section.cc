@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads `server`, `cache` and `log`.
+// Reads `server` and `log`.
 #include <algorithm>
 #include <utility>
 
@@ -69,14 +69,6 @@ void read_server(Section& server, http::ServerOptions& out) {
   server.number("workers", out.workers, 0, 1024);
   server.section("limits", [&](Section& limits) { read_limits(limits, out.limits); });
   server.not_built({"public_url", "trusted_proxies", "cors"});
-}
-
-void read_cache(Section& cache, std::string& directory) {
-  cache.text("directory", directory);
-  if (directory.starts_with('~')) {
-    cache.find("directory")->problem("~ has no meaning here: write the whole path");
-  }
-  cache.not_built({"s3", "max_size", "max_age", "fresh_for", "stale_if_error", "index"});
 }
 
 void read_log(Section& log, telemetry::LogOptions& out) {

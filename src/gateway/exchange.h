@@ -25,6 +25,7 @@ struct Exchange {
   oci::Operation operation{};
   routing::Target target{};
   upstream::Registry* registry = nullptr;  // of this worker
+  std::string warning{};                   // value of the answer's Warning header; empty: none
 };
 
 }  // namespace fairlead::gateway

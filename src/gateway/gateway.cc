@@ -95,6 +95,10 @@ async::Task<> Gateway::serve_registry(Exchange& exchange) {
   exchange.registry = registries_.find(exchange.target.registry)->second;
 
   // Authorize.
+  if (!exchange.target.policy->admits(exchange.target.remote_repository)) {
+    co_return co_await respond_error(exchange, 403, oci::ErrorCode::Denied,
+                                     "the route does not serve this repository");
+  }
   const auto grant = auth::authorize(operation);
   if (!grant) co_return co_await respond_error(exchange, grant.error());
 

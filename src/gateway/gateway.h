@@ -17,8 +17,12 @@
 #include "async/task.h"
 #include "auth/authorizer.h"
 #include "cache/fetcher.h"
+#include "cache/kept_lists.h"
+#include "cache/resolver.h"
+#include "cache/services.h"
 #include "gateway/exchange.h"
 #include "http/connection.h"
+#include "oci/tag_list.h"
 #include "routing/router.h"
 #include "telemetry/log.h"
 #include "upstream/registry.h"
@@ -31,9 +35,16 @@ using Registries = std::map<std::string, upstream::Registry*, std::less<>>;
 class Gateway {
  public:
   // All must outlive the gateway. `registries` has every registry that `router` can name.
-  Gateway(const routing::Router& router, Registries registries, cache::Fetcher& fetcher,
-          telemetry::Log& log)
-      : router_(router), registries_(std::move(registries)), fetcher_(fetcher), log_(log) {}
+  Gateway(const routing::Router& router, Registries registries, cache::Services& cache,
+          cache::FreshnessPolicy freshness)
+      : router_(router),
+        registries_(std::move(registries)),
+        cache_(cache),
+        fetcher_(cache),
+        resolver_(cache),
+        lists_(cache),
+        freshness_(freshness),
+        log_(cache.log) {}
 
   // Answers one request. The http::Handler of this worker.
   async::Task<> handle(const http::Request& request, http::Responder& responder);
@@ -47,14 +58,26 @@ class Gateway {
   async::Task<> pull_manifest_by_tag(Exchange& exchange, cache::Source source);
   async::Task<> pull_blob(Exchange& exchange, const auth::Grant& grant);
   async::Task<> pull_by_digest(Exchange& exchange, cache::Source source);
+  async::Task<Result<cache::Content>> fetch_resolved(Exchange& exchange, cache::Source source,
+                                                     cache::Resolved resolved);
+  [[nodiscard]] cache::FreshnessPolicy policy_of(const Exchange& exchange) const;
 
   // listing.cc
   async::Task<> list_tags(Exchange& exchange, const auth::Grant& grant);
+  async::Task<> list_kept_tags(Exchange& exchange, Error why);
+  async::Task<> respond_tags(Exchange& exchange, const oci::TagPage& page, std::string next_page);
   async::Task<> list_referrers(Exchange& exchange, const auth::Grant& grant);
+  async::Task<> list_kept_referrers(Exchange& exchange, Error why);
+  async::Task<Result<upstream::Document>> ask_for_referrers(Exchange& exchange,
+                                                            oci::Digest subject);
 
   const routing::Router& router_;
   Registries registries_;
-  cache::Fetcher& fetcher_;
+  cache::Services& cache_;
+  cache::Fetcher fetcher_;
+  cache::Resolver resolver_;
+  cache::KeptLists lists_;
+  cache::FreshnessPolicy freshness_;  // where the route says nothing else
   telemetry::Log& log_;
 };
 

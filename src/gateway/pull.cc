@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "cache/cooldown.h"
 #include "cache/source.h"
 #include "gateway/gateway.h"
 #include "gateway/respond.h"
@@ -28,6 +29,14 @@ cache::Source source_of(const Exchange& exchange, cache::ContentKind kind) {
   return source;
 }
 
+void note_freshness(Exchange& exchange, const cache::Resolved& resolved) {
+  if (resolved.freshness == cache::Freshness::Stale) return note_stale(exchange);
+  exchange.record.freshness = cache::to_string(resolved.freshness);
+  if (resolved.freshness == cache::Freshness::Held) {
+    exchange.warning = "299 - \"" + resolved.notice + "\"";
+  }
+}
+
 }  // namespace
 
 async::Task<> Gateway::pull_manifest(Exchange& exchange, const auth::Grant&) {
@@ -42,41 +51,80 @@ async::Task<> Gateway::pull_blob(Exchange& exchange, const auth::Grant&) {
   co_await pull_by_digest(exchange, source_of(exchange, cache::ContentKind::Blob));
 }
 
+cache::FreshnessPolicy Gateway::policy_of(const Exchange& exchange) const {
+  cache::FreshnessPolicy policy = freshness_;
+  const routing::RoutePolicy& route = *exchange.target.policy;
+  if (route.fresh_for) policy.fresh_for = *route.fresh_for;
+  policy.cooldown = route.cooldown;
+  return policy;
+}
+
 async::Task<> Gateway::pull_by_digest(Exchange& exchange, cache::Source source) {
   const oci::Digest& digest = *exchange.operation.reference.digest;
+  const auto cooldown = exchange.target.policy->cooldown;
+  const bool is_manifest = source.kind == cache::ContentKind::Manifest;
+  if (is_manifest) {
+    if (const auto checked =
+            cache::check_cooldown(cache_.index, source, digest, cooldown, cache_.clock.wall());
+        !checked) {
+      co_return co_await respond_error(exchange, checked.error());
+    }
+  }
   if (exchange.operation.is_head) {
     const auto head = co_await fetcher_.describe(std::move(source), digest);
     if (!head) co_return co_await respond_error(exchange, head.error());
     co_return co_await respond_description(exchange, *head);
   }
-  const auto content = co_await fetcher_.fetch(std::move(source), digest);
+  const auto content = co_await fetcher_.fetch(source, digest);
   if (!content) co_return co_await respond_error(exchange, content.error());
+  if (is_manifest && cooldown.count() > 0) cache::learn_children(cache_.index, source, digest);
   co_await respond_content(exchange, *content);
 }
 
 async::Task<> Gateway::pull_manifest_by_tag(Exchange& exchange, cache::Source source) {
-  // Resolve: a HEAD tells the digest, and is what registries count least.
-  const std::string& tag = exchange.operation.reference.text;
-  const auto resolved = co_await fetcher_.resolve(source, tag);
+  // Resolve.
+  const auto policy = policy_of(exchange);
+  auto resolved = co_await resolver_.resolve(source, exchange.operation.reference.text, policy);
   if (!resolved) co_return co_await respond_error(exchange, resolved.error());
-
-  if (!resolved->digest || (exchange.operation.is_head && !resolved->size)) {
-    // The upstream does not tell by HEAD what clients must know: only the bytes do.
-    const auto content = co_await fetcher_.fetch_tag(std::move(source), tag);
-    if (!content) co_return co_await respond_error(exchange, content.error());
-    if (!exchange.operation.is_head) co_return co_await respond_content(exchange, *content);
+  note_freshness(exchange, *resolved);
+  if (exchange.operation.is_head && resolved->size) {
     upstream::ContentHead head;
-    head.digest = content->digest();
-    head.size = content->size();
-    head.media_type = content->media_type();
+    head.digest = resolved->digest;
+    head.size = resolved->size;
+    head.media_type = resolved->media_type;
     co_return co_await respond_description(exchange, head);
   }
-  if (exchange.operation.is_head) co_return co_await respond_description(exchange, *resolved);
 
   // Fetch by what it resolved to.
-  const auto content = co_await fetcher_.fetch(std::move(source), *resolved->digest);
+  const auto content = co_await fetch_resolved(exchange, source, *resolved);
   if (!content) co_return co_await respond_error(exchange, content.error());
-  co_await respond_content(exchange, *content);
+  if (policy.cooldown.count() > 0) {
+    cache::learn_children(cache_.index, source, content->digest());
+  }
+  if (!exchange.operation.is_head) co_return co_await respond_content(exchange, *content);
+  upstream::ContentHead head;
+  head.digest = content->digest();
+  head.size = content->size();
+  head.media_type = content->media_type();
+  co_await respond_description(exchange, head);
+}
+
+// What the tag means now; where that cannot be had, what it meant before.
+async::Task<Result<cache::Content>> Gateway::fetch_resolved(Exchange& exchange,
+                                                            cache::Source source,
+                                                            cache::Resolved resolved) {
+  if (resolved.text) {
+    const auto known = cache_.index.content(resolved.digest);
+    const auto outcome =
+        known && known->is_stored ? telemetry::Outcome::Fill : telemetry::Outcome::Stream;
+    co_return cache::Content(resolved.digest, std::move(resolved.media_type),
+                             std::move(resolved.text), outcome);
+  }
+  auto content = co_await fetcher_.fetch(source, resolved.digest);
+  const bool may_fall_back = !content && resolved.previous && cache::is_no_answer(content.error());
+  if (!may_fall_back) co_return content;
+  note_stale(exchange);
+  co_return co_await fetcher_.fetch(std::move(source), *resolved.previous);
 }
 
 }  // namespace fairlead::gateway

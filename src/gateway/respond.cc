@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "cache/freshness.h"
 #include "gateway/condition.h"
 #include "gateway/mapped_name.h"
 #include "oci/error_document.h"
@@ -108,6 +109,7 @@ http::ResponseHead make_head(const Exchange& exchange, int status) {
   if (!exchange.operation.name_space.empty()) {
     head.add("OCI-Namespace", exchange.operation.name_space);
   }
+  if (!exchange.warning.empty() && status < 400) head.add("Warning", exchange.warning);
   return head;
 }
 
@@ -197,6 +199,11 @@ async::Task<> respond_content(Exchange& exchange, const cache::Content& content)
     }
   }
   co_await send_pieces(exchange, *reader);
+}
+
+void note_stale(Exchange& exchange) {
+  exchange.record.freshness = cache::to_string(cache::Freshness::Stale);
+  exchange.warning = R"(110 - "Response is Stale")";
 }
 
 async::Task<> respond_text(Exchange& exchange, int status, std::string_view media_type,

@@ -30,6 +30,9 @@ async::Task<> respond_error(Exchange& exchange, const Error& error);
 // What HEAD gets: everything but the bytes.
 async::Task<> respond_description(Exchange& exchange, const upstream::ContentHead& head);
 
+// For answers that are not what the upstream says now (RFC 7234, 5.5).
+void note_stale(Exchange& exchange);
+
 // The bytes, whole, a range of them or 304, as the request's conditions say.
 async::Task<> respond_content(Exchange& exchange, const cache::Content& content);
 

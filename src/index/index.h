@@ -91,7 +91,7 @@ class Index {
   virtual void remove_stored(const oci::Digest& digest) = 0;
 
   // A use of it and, for a manifest, of all stored content that it names, and that names in turn.
-  // Two uses within a second count as one. A time before the last use changes nothing.
+  // Two uses within 10 ms count as one. A time before the last use changes nothing.
   virtual void touch(const oci::Digest& digest, WallTime now) = 0;
 
   // Bytes of all stored content, and how many there are.

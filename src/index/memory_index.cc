@@ -2,38 +2,23 @@
 #include "index/memory_index.h"
 
 #include <algorithm>
-#include <initializer_list>
 #include <utility>
 
 namespace fairlead::index {
 namespace {
 
-constexpr std::chrono::seconds kOneUse{1};
+constexpr std::chrono::milliseconds kOneUse{10};
 constexpr int kMaxDepth = 8;  // of indexes in indexes
 constexpr std::size_t kMaxDocuments = 1024;
 
-// No part can hold a line feed: registry names are configured, the others follow a grammar or are
-// header values.
-std::string join(std::initializer_list<std::string_view> parts) {
-  std::string key;
-  std::size_t size = 0;
-  for (const std::string_view part : parts) size += part.size() + 1;
-  key.reserve(size);
-  for (const std::string_view part : parts) key.append(part).append("\n");
-  key.pop_back();
-  return key;
-}
-
-// "a\nb\nc" -> its parts.
-template <std::size_t N>
-std::array<std::string_view, N> split(std::string_view key) {
-  std::array<std::string_view, N> parts;
-  for (std::string_view& part : parts) {
-    const auto end = std::min(key.find('\n'), key.size());
-    part = key.substr(0, end);
-    key.remove_prefix(std::min(end + 1, key.size()));
-  }
-  return parts;
+// The first digits: what is restored in the order of digests then fills one shard after the other,
+// each small enough for the processor's cache. Shards count 64, so that is six bits.
+std::size_t shard_number(const oci::Digest& digest) {
+  const auto value = [](char c) {
+    return static_cast<std::size_t>(c <= '9' ? c - '0' : c - 'a' + 10);
+  };
+  const std::string_view hex = digest.hex();
+  return value(hex[0]) << 2 | value(hex[1]) >> 2;
 }
 
 bool holds(const std::vector<MemoryIndex::RepositoryId>& ids, MemoryIndex::RepositoryId id) {
@@ -46,11 +31,11 @@ MemoryIndex::MemoryIndex(std::size_t capacity)
     : shard_capacity_(std::max<std::size_t>(1, capacity / kShards)) {}
 
 MemoryIndex::Shard& MemoryIndex::shard_of(const oci::Digest& digest) {
-  return shards_[std::hash<oci::Digest>{}(digest) % kShards];
+  return shards_[shard_number(digest)];
 }
 
 const MemoryIndex::Shard& MemoryIndex::shard_of(const oci::Digest& digest) const {
-  return shards_[std::hash<oci::Digest>{}(digest) % kShards];
+  return shards_[shard_number(digest)];
 }
 
 // Drops an entry, bucket by bucket, as the hand of a clock goes round. Not the first of the
@@ -246,6 +231,23 @@ void MemoryIndex::for_each_link(const LinkVisitor& visit) const {
         visit(repositories_[id].registry, repositories_[id].name, digest);
       }
     }
+  }
+}
+
+void MemoryIndex::announce_all() const {
+  if (listener_ == nullptr) return;
+  for (const Shard& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    for (const auto& [digest, entry] : shard.entries) listener_->content_changed(digest);
+  }
+  const std::shared_lock lock(tags_mutex_);
+  for (const auto& [text, info] : tags_) {
+    const auto [registry, repository, tag, variant] = split<4>(text);
+    listener_->tag_changed({registry, repository, tag, variant});
+  }
+  for (const auto& [text, time] : first_seen_) {
+    const auto [registry, repository, digest] = split<3>(text);
+    listener_->first_seen_added(registry, repository, *oci::Digest::parse(digest));
   }
 }
 

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "index/index.h"
+#include "index/key_text.h"
 
 namespace fairlead::index {
 
@@ -91,6 +92,8 @@ class MemoryIndex final : public Index {
   // Enters what was written earlier, for the listener is no change. Thread-safe.
   void restore(const oci::Digest& digest, Entry entry);
   void reserve(std::size_t contents);
+  // Tells the listener of everything there is, as if it had changed.
+  void announce_all() const;
 
  private:
   static constexpr std::size_t kShards = 64;
@@ -100,15 +103,6 @@ class MemoryIndex final : public Index {
     std::size_t unstored = 0;
     std::size_t hand = 0;  // where entries are dropped next
   };
-  struct TextHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const {
-      return std::hash<std::string_view>{}(text);
-    }
-  };
-  template <class T>
-  using TextMap = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
-
   Shard& shard_of(const oci::Digest& digest);
   const Shard& shard_of(const oci::Digest& digest) const;
   Entry& find_or_add(Shard& shard, const oci::Digest& digest);

@@ -3,6 +3,7 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -14,6 +15,8 @@ namespace {
 constexpr std::size_t hex_length(DigestAlgorithm algorithm) {
   return algorithm == DigestAlgorithm::Sha256 ? 64 : 128;
 }
+
+constexpr bool is_lower_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
 
 // OpenSSL's hash functions fail only without memory or without their algorithms: nothing that a
 // gateway whose duty is to verify could carry on with.
@@ -48,7 +51,7 @@ std::optional<Digest> Digest::parse(std::string_view text) {
     if (!text.starts_with(name) || !text.substr(name.size()).starts_with(':')) continue;
     const std::string_view hex = text.substr(name.size() + 1);
     if (hex.size() != hex_length(algorithm)) return std::nullopt;
-    if (hex.find_first_not_of("0123456789abcdef") != std::string_view::npos) return std::nullopt;
+    if (!std::ranges::all_of(hex, is_lower_hex)) return std::nullopt;
     return Digest(algorithm, std::string(text));
   }
   return std::nullopt;

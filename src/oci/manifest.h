@@ -44,6 +44,7 @@ Result<Manifest> parse_manifest(std::string_view text);
 extern const std::string_view kManifestAccept;
 
 [[nodiscard]] bool is_manifest_media_type(std::string_view media_type);
+[[nodiscard]] bool is_index_media_type(std::string_view media_type);  // its children are manifests
 
 // A Content-Type value without its parameters, trimmed and lower-cased; empty when it is not
 // `type/subtype`.

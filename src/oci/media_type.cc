@@ -35,6 +35,10 @@ bool is_manifest_media_type(std::string_view media_type) {
   return std::ranges::find(kTypes, media_type) != kTypes.end();
 }
 
+bool is_index_media_type(std::string_view media_type) {
+  return media_type == kOciIndex || media_type == kDockerList;
+}
+
 std::string bare_media_type(std::string_view content_type) {
   std::string_view type = content_type.substr(0, content_type.find(';'));
   const std::size_t begin = type.find_first_not_of(" \t");

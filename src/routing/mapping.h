@@ -10,12 +10,15 @@
 #include <string>
 #include <string_view>
 
+#include "routing/route.h"
+
 namespace fairlead::routing {
 
 // `to: registry/remote`, either part of which may hold "{1}".
 struct Mapping {
   std::string registry;
-  std::string remote;    // ends with '/' or is empty, except for an exact match
+  std::string remote;  // ends with '/' or is empty, except for an exact match
+  RoutePolicy policy;
   std::size_t line = 0;  // of the route
 };
 

@@ -2,11 +2,24 @@
 // Route: a rule that maps what a client names to a repository of a registry.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace fairlead::routing {
+
+// How the repositories that a route leads to are served.
+struct RoutePolicy {
+  std::optional<std::chrono::milliseconds> fresh_for;  // of tags; none: as the cache has it
+  std::chrono::milliseconds cooldown{0};               // of what tags mean; 0: none
+  std::vector<std::string> repositories;  // globs on the registry's own names; empty: all
+  std::vector<std::string> deny;          // these not
+
+  [[nodiscard]] bool admits(std::string_view remote_repository) const;
+};
 
 // As configured. Exactly one of the three shapes:
 //   match                the client's repository: "alpine" is that one, "bp/" a prefix, "" any
@@ -19,6 +32,7 @@ struct RouteOptions {
   std::optional<std::string> host;
   std::optional<std::string> name_space;
   std::string to;
+  RoutePolicy policy;
   std::size_t line = 0;  // in the configuration file; 0: built in
 };
 

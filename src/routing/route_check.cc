@@ -93,7 +93,7 @@ std::string_view wildcard_suffix(std::string_view host) {
 }
 
 CheckedRoute check_route(const RouteOptions& route, const RegistryNames& registries) {
-  CheckedRoute checked{.mapping = {.line = route.line}};
+  CheckedRoute checked{.mapping = {.policy = route.policy, .line = route.line}};
   check_shape(route, checked.problems);
 
   const bool has_star = (route.host && contains(*route.host, "*")) || route.name_space == "*";

@@ -71,7 +71,9 @@ std::optional<Target> Router::Table::target(const Mapping& mapping, std::string_
   const bool is_official = registry->second && remote.find('/') == std::string::npos;
   if (is_official) remote.insert(0, "library/");
   if (!oci::is_repository_name(remote)) return std::nullopt;
-  return Target{.registry = registry->first, .remote_repository = std::move(remote)};
+  return Target{.registry = registry->first,
+                .remote_repository = std::move(remote),
+                .policy = &mapping.policy};
 }
 
 std::optional<Target> Router::route(const RouteQuery& query) const {

@@ -33,8 +33,9 @@ struct RouteQuery {
 };
 
 struct Target {
-  std::string registry;           // a configured name
-  std::string remote_repository;  // valid by the grammar
+  std::string registry;                 // a configured name
+  std::string remote_repository;        // valid by the grammar
+  const RoutePolicy* policy = nullptr;  // of the route; as long as the router
 };
 
 class Router {

@@ -35,7 +35,7 @@ void write(Log& log, const AccessRecord& record) {
   if (!log.enabled(level)) return;
 
   std::vector<Field> fields;
-  fields.reserve(14);
+  fields.reserve(15);
   const auto add_text = [&fields](std::string_view key, std::string_view value) {
     if (!value.empty()) fields.push_back({key, value});
   };
@@ -48,6 +48,7 @@ void write(Log& log, const AccessRecord& record) {
   fields.push_back({"duration_ms", milliseconds(record.duration)});
   if (record.first_byte) fields.push_back({"first_byte_ms", milliseconds(*record.first_byte)});
   fields.push_back({"outcome", to_string(record.outcome)});
+  add_text("freshness", record.freshness);
   add_text("registry", record.registry);
   add_text("repository", record.repository);
   add_text("host", record.host);

@@ -71,10 +71,13 @@ TEST_F(AuthenticatorTest, RenewsARefusedTokenThatAnotherWorkerHadFetched) {
   EXPECT_TRUE(head());
   good_token_ = "t2";
   // Another worker: the tokens are shared, what the registry's challenge said is not.
-  RegistryClient other(
-      options_, transport_,
-      {.tokens = tokens_, .credentials = *credentials_, .clock = clock_, .log = log_},
-      retry_policy_);
+  RegistryClient other(options_, transport_,
+                       {.tokens = tokens_,
+                        .credentials = *credentials_,
+                        .quotas = quotas_,
+                        .clock = clock_,
+                        .log = log_},
+                       retry_policy_);
   EXPECT_TRUE(run(other.head_manifest(kRepository, "latest", "application/json")));
   EXPECT_EQ(token_service_.requests().size(), 2u);
 }

@@ -164,13 +164,15 @@ bool CurlTransfer::set_headers() {
   const auto append = [this](const std::string& line) {
     curl_slist* const list = ::curl_slist_append(header_list_.get(), line.c_str());
     if (list == nullptr) return false;
-    header_list_.release();
+    (void)header_list_.release();  // it goes on inside `list`
     header_list_.reset(list);
     return true;
   };
   for (const auto& [name, value] : request_.headers) {
     if (has_control_characters(name) || has_control_characters(value)) return false;
-    if (!value.empty() && !append(name + ": " + value)) return false;
+    std::string line = name;
+    line.append(": ").append(value);
+    if (!value.empty() && !append(line)) return false;
   }
   if (!append("Accept-Encoding: identity")) return false;
   return ::curl_easy_setopt(easy_.get(), CURLOPT_HTTPHEADER, header_list_.get()) == CURLE_OK;

@@ -26,6 +26,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "oci/digest.h"
+#include "upstream/quota.h"
 
 namespace fairlead::upstream {
 
@@ -87,6 +88,9 @@ class Registry {
   virtual async::Task<Result<Document>> get_document(std::string repository,
                                                      std::string path_and_query, std::string accept,
                                                      std::size_t limit) = 0;
+
+  // What the registry last told of our quota with it; nullopt: nothing.
+  [[nodiscard]] virtual std::optional<Quota> quota() const { return std::nullopt; }
 };
 
 }  // namespace fairlead::upstream

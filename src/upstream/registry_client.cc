@@ -90,6 +90,7 @@ RegistryClient::RegistryClient(RegistryOptions options, HttpTransport& transport
       retry_policy_(retry_policy),
       endpoints_(options_.url, options_.mirrors, services.clock),
       authenticator_(options_, transport, services.tokens, services.credentials, services.log),
+      quotas_(services.quotas),
       chance_(std::random_device{}()) {}
 
 async::Task<Result<ContentHead>> RegistryClient::head_manifest(std::string repository,
@@ -233,6 +234,7 @@ async::Task<Result<RegistryClient::Answer>> RegistryClient::ask_endpoint(std::si
     if (!answer) co_return answer;
     HttpResponse& response = *answer->response;
     const int status = response.status();
+    if (!answer->is_from_elsewhere) note_quota(response, *login);
     if (status == 200 || (status == 206 && !question.range.empty())) co_return answer;
 
     const bool is_probe_refused = answer->is_from_elsewhere && question.method == "HEAD" &&
@@ -284,6 +286,19 @@ async::Task<Result<RegistryClient::Answer>> RegistryClient::ask_once(std::string
     }
     url = std::move(target->url);
   }
+}
+
+void RegistryClient::note_quota(const HttpResponse& response, const Login& login) {
+  const Headers& headers = response.headers();
+  const auto told = parse_quota(headers.find("ratelimit-limit"),
+                                headers.find("ratelimit-remaining"), clock_.steady());
+  if (!told) return;
+  identity_ = login.credentials ? login.credentials->username : "";
+  quotas_.note(options_.name, identity_, *told);
+}
+
+std::optional<Quota> RegistryClient::quota() const {
+  return quotas_.find(options_.name, identity_, clock_.steady());
 }
 
 HttpRequest RegistryClient::request_for(const Question& question, std::string url,

@@ -28,6 +28,7 @@ namespace fairlead::upstream {
 struct RegistryServices {
   TokenSource& tokens;            // of all registries
   CredentialSource& credentials;  // of this registry
+  QuotaBoard& quotas;             // of all registries
   const Clock& clock;
   telemetry::Log& log;
 };
@@ -48,6 +49,7 @@ class RegistryClient final : public Registry {
                                          std::optional<std::uint64_t> length) override;
   async::Task<Result<Document>> get_document(std::string repository, std::string path_and_query,
                                              std::string accept, std::size_t limit) override;
+  [[nodiscard]] std::optional<Quota> quota() const override;
 
  private:
   struct Question {
@@ -69,6 +71,7 @@ class RegistryClient final : public Registry {
                                        Secret authorization);
   HttpRequest request_for(const Question& question, std::string url,
                           const Secret& authorization) const;
+  void note_quota(const HttpResponse& response, const Login& login);
   [[nodiscard]] Error explained(Error error) const;
 
   const RegistryOptions options_;
@@ -77,6 +80,8 @@ class RegistryClient final : public Registry {
   const RetryPolicy retry_policy_;
   Endpoints endpoints_;
   Authenticator authenticator_;
+  QuotaBoard& quotas_;
+  std::string identity_;  // that the registry knew us by when it last told a quota
   std::minstd_rand chance_;
 };
 

@@ -38,11 +38,13 @@ class RegistryClientFixture : public fairlead::testing::CoroutineTest {
     if (client_) return *client_;
     if (options_.url.empty()) options_.url = server_.url();
     credentials_ = std::make_unique<CredentialSource>(options_, pool_, clock_);
-    client_ = std::make_unique<RegistryClient>(
-        options_, transport_,
-        RegistryServices{
-            .tokens = tokens_, .credentials = *credentials_, .clock = clock_, .log = log_},
-        retry_policy_);
+    client_ = std::make_unique<RegistryClient>(options_, transport_,
+                                               RegistryServices{.tokens = tokens_,
+                                                                .credentials = *credentials_,
+                                                                .quotas = quotas_,
+                                                                .clock = clock_,
+                                                                .log = log_},
+                                               retry_policy_);
     return *client_;
   }
 
@@ -67,6 +69,7 @@ class RegistryClientFixture : public fairlead::testing::CoroutineTest {
   telemetry::Log log_{telemetry::LogOptions{.level = telemetry::LogLevel::Error}};
   HttpTransport transport_{context_.get_executor()};
   TokenSource tokens_{clock_};
+  QuotaBoard quotas_;
   std::unique_ptr<CredentialSource> credentials_;
   std::unique_ptr<RegistryClient> client_;
 };

@@ -319,6 +319,18 @@ TEST_F(RedirectedTest, LearnsTheSizeWhereHeadIsRefused) {
   EXPECT_EQ(head->size, 1234u);
 }
 
+TEST_F(RegistryClientTest, RemembersTheQuotaThatTheRegistryTells) {
+  script_ = [](const Request&) {
+    return Reply{
+        .headers = {{"RateLimit-Limit", "100;w=21600"}, {"RateLimit-Remaining", "3;w=21600"}},
+        .body = "m"};
+  };
+  EXPECT_FALSE(client().quota());
+  EXPECT_TRUE(head());
+  ASSERT_TRUE(client().quota());
+  EXPECT_EQ(client().quota()->remaining, 3u);
+}
+
 TEST_F(RegistryClientTest, AsksAnewWhereAConnectionHoldsTheRestOfTheAnswerBefore) {
   script_ = [](const Request& request) {
     const bool is_first_on_connection =

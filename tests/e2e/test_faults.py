@@ -8,13 +8,11 @@ pass.
 """
 
 import re
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from testbed import raw_http
+from testbed.disk import fill, small_disk
 from testbed.faulty_upstream import FaultyUpstream, UpstreamProcess
 from testbed.pulling import (
     IMPATIENT,
@@ -368,36 +366,6 @@ def test_a_blob_on_disk_needs_no_second_transfer_for_another_holder(upstream, ga
 
 
 # Full disk.
-
-
-@contextmanager
-def small_disk(path: Path, size: str):
-    path.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", path],
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        pytest.skip(f"needs the right to mount a tmpfs: {done.stderr.strip()}")
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", "-l", path], check=True)
-
-
-def fill(disk: Path, leave: int) -> Path:
-    ballast = disk / "ballast"
-    size = 0
-    with ballast.open("wb", buffering=0) as file:
-        try:
-            while True:
-                size += file.write(bytes(65536))
-        except OSError:
-            pass
-    with ballast.open("ab") as file:
-        file.truncate(max(0, ballast.stat().st_size - leave))
-    return ballast
 
 
 def test_full_disk_makes_pulls_uncached_and_no_worse(upstream, tmp_path):

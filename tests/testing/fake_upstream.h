@@ -90,6 +90,11 @@ class FakeUpstream {
     head_error_ = std::move(error);
   }
 
+  void mend_heads() {
+    const std::lock_guard lock(mutex_);
+    head_error_.reset();
+  }
+
   // Every transfer that holds goes on.
   void release() { open_gate(&FakeUpstream::is_released_); }
 

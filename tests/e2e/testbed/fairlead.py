@@ -117,6 +117,17 @@ class Fairlead:
         replacement.write_text(yaml.safe_dump(config, sort_keys=False))
         replacement.rename(self.config_path)
 
+    @property
+    def config(self):
+        """As last written, with all that was filled in."""
+        return self._config
+
+    def set_cache(self, **settings):
+        """Changes settings of `cache` from the next start on; None takes one away."""
+        cache = {**self._config["cache"], **settings}
+        self.write_config({**self._config, "cache": {
+            key: value for key, value in cache.items() if value is not None}})
+
     def wait_until_listening(self):
         listeners = len((self._config or {}).get("server", {}).get("listen", [""]))
 

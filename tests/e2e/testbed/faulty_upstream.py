@@ -35,8 +35,9 @@ from .upstream_faults import Answer, Fault, Gate, Request, digest_of, held_at, p
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
+INDEX = "application/vnd.oci.image.index.v1+json"
 RESOURCE = re.compile(
-    r"^/v2/(?P<repository>.+)/(?P<kind>manifests|blobs|tags)/(?P<reference>[^/]+)$"
+    r"^/v2/(?P<repository>.+)/(?P<kind>manifests|blobs|tags|referrers)/(?P<reference>[^/]+)$"
 )
 
 
@@ -119,15 +120,12 @@ class FaultyUpstream:
         self.blobs: dict[tuple[str, str], bytes] = {}
         self.rules: list[Rule] = []
         self.gates: list[Gate] = []
-        self.server = _Server((address, port), _Handler)
-        self.server.upstream = self
+        self.connections_made = 0
+        self.server = None
+        self._begin(address, port)
         self.port = self.server.server_address[1]
         self.host = f"{address}:{self.port}"
         self.url = f"http://{self.host}"
-        self.thread = threading.Thread(
-            target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
-        )
-        self.thread.start()
 
     def __enter__(self) -> "FaultyUpstream":
         return self
@@ -138,9 +136,27 @@ class FaultyUpstream:
     def close(self) -> None:
         for gate in self.gates:
             gate.open()
-        self.server.shutdown()
-        self.server.server_close()
-        self.server.sever()
+        self.stop()
+
+    def stop(self) -> None:
+        """Nobody listens any more, and open connections end; `start` begins again."""
+        if self.server:
+            self.server.shutdown()
+            self.server.server_close()
+            self.server.sever()
+            self.server = None
+
+    def start(self) -> None:
+        """Listens again, on the same port and with the same contents."""
+        self._begin(self.host.split(":")[0], self.port)
+
+    def _begin(self, address: str, port: int) -> None:
+        self.server = _Server((address, port), _Handler)
+        self.server.upstream = self
+        self.thread = threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
+        self.thread.start()
 
     # What it holds.
 
@@ -171,6 +187,36 @@ class FaultyUpstream:
             "layers": [described(LAYER, layer) for layer in layers],
         }
         return self.add_manifest(repository, tag, json.dumps(manifest).encode())
+
+    def add_index(self, repository: str, tag: str, children: Iterable[str]) -> str:
+        """An index of manifests that are held; its digest."""
+        described = []
+        for number, digest in enumerate(children):
+            kind, body = self.manifests[repository, digest]
+            platform = {"architecture": f"arch{number}", "os": "linux"}
+            described.append(
+                {"mediaType": kind, "digest": digest, "size": len(body), "platform": platform}
+            )
+        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": described}
+        return self.add_manifest(repository, tag, json.dumps(index).encode(), INDEX)
+
+    def add_referrer(self, repository: str, subject: str, artifact_type: str) -> str:
+        """A manifest without layers that is about `subject`; its digest."""
+        kind, body = self.manifests[repository, subject]
+        empty = {"mediaType": "application/vnd.oci.empty.v1+json", "size": 2,
+                 "digest": self.add_blob(repository, b"{}")}
+        document = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "artifactType": artifact_type,
+            "config": empty,
+            "layers": [empty],
+            "subject": {"mediaType": kind, "digest": subject, "size": len(body)},
+        }
+        return self.add_manifest(repository, None, json.dumps(document).encode())
+
+    def remove_tag(self, repository: str, tag: str) -> None:
+        del self.manifests[repository, tag]
 
     # How it misbehaves, and what it saw.
 
@@ -223,15 +269,9 @@ class FaultyUpstream:
         if not found:
             return _problem(404, "NAME_UNKNOWN")
         if found["kind"] == "tags":
-            tags = sorted(
-                tag for name, tag in self.manifests if name == repository and ":" not in tag
-            )
-            body = json.dumps({"name": repository, "tags": tags}).encode()
-            return (
-                Answer(200, {"Content-Type": "application/json"}, body)
-                if tags
-                else _problem(404, "NAME_UNKNOWN")
-            )
+            return self._tags(request, repository)
+        if found["kind"] == "referrers":
+            return self._referrers(request, repository, found["reference"])
         if found["kind"] == "manifests":
             kind, body = self.manifests.get((repository, found["reference"]), ("", None))
             return (
@@ -243,6 +283,36 @@ class FaultyUpstream:
             if body is None
             else _content(request, "application/octet-stream", body)
         )
+
+    def _tags(self, request: Request, repository: str) -> Answer:
+        tags = sorted(tag for name, tag in self.manifests if name == repository and ":" not in tag)
+        if not tags:
+            return _problem(404, "NAME_UNKNOWN")
+        headers = {"Content-Type": "application/json"}
+        tags = [tag for tag in tags if tag > request.query.get("last", [""])[0]]
+        count = int(request.query.get("n", [len(tags)])[0])
+        if count < len(tags):
+            tags = tags[:count]
+            headers["Link"] = f'<{request.path}?n={count}&last={tags[-1]}>; rel="next"'
+        return Answer(200, headers, json.dumps({"name": repository, "tags": tags}).encode())
+
+    def _referrers(self, request: Request, repository: str, subject: str) -> Answer:
+        wanted = request.query.get("artifactType", [None])[0]
+        entries = []
+        for (name, reference), (kind, body) in self.manifests.items():
+            document = json.loads(body) if name == repository and ":" in reference else {}
+            artifact_type = document.get("artifactType")
+            if document.get("subject", {}).get("digest") == subject and wanted in (
+                None,
+                artifact_type,
+            ):
+                entries.append(
+                    {"mediaType": kind, "digest": reference, "size": len(body),
+                     "artifactType": artifact_type}
+                )
+        headers = {"Content-Type": INDEX} | ({"OCI-Filters-Applied": "artifactType"} if wanted else {})
+        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
+        return Answer(200, headers, json.dumps(index).encode())
 
 
 def _problem(status: int, code: str, headers: dict | None = None) -> Answer:
@@ -279,6 +349,7 @@ class _Server(ThreadingHTTPServer):
 
     def process_request(self, request, client_address) -> None:
         self.connections.add(request)
+        self.upstream.connections_made += 1
         super().process_request(request, client_address)
 
     def shutdown_request(self, request) -> None:
@@ -316,6 +387,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, answer: Answer) -> None:
         if answer.before_head:
             answer.before_head.hold()
+        if answer.silent:
+            self._hang_up(answer.reset)
+            return
         declared = len(answer.body) if answer.declared is None else answer.declared
         framing = (
             {"Transfer-Encoding": "chunked"}

@@ -11,16 +11,26 @@ from pathlib import Path
 
 from . import raw_http
 from .fairlead import Fairlead
-from .faulty_upstream import MANIFEST, FaultyUpstream
+from .faulty_upstream import INDEX, MANIFEST, FaultyUpstream
+from .upstream_faults import digest_of
 from .waiting import wait_until
 
 IMPATIENT = {"connect": "1s", "first_byte": "1s", "stall": "1s"}
 
 
-def serving(upstream, cache: dict | None = None, workers: int | None = None, **registry) -> Fairlead:
-    """A gateway in front of one registry under its own names."""
+def serving(
+    upstream,
+    cache: dict | None = None,
+    workers: int | None = None,
+    route: dict | None = None,
+    **registry,
+) -> Fairlead:
+    """A gateway in front of one registry, which it calls `up`, under its own names."""
     settings = {"url": upstream.url} | registry
-    config = {"registries": {"up": settings}, "routes": [{"match": "", "to": "up/"}]}
+    config = {
+        "registries": {"up": settings},
+        "routes": [{"match": "", "to": "up/"} | (route or {})],
+    }
     if cache:
         config["cache"] = cache
     if workers:
@@ -30,7 +40,7 @@ def serving(upstream, cache: dict | None = None, workers: int | None = None, **r
 
 def fetch(gateway: Fairlead, path: str, **options) -> raw_http.Response:
     if "/manifests/" in path:
-        options.setdefault("headers", {"Accept": MANIFEST})
+        options.setdefault("headers", {"Accept": f"{MANIFEST}, {INDEX}"})
     return raw_http.fetch(gateway.host, path, **options)
 
 
@@ -89,3 +99,33 @@ def assert_cached(
     before = len(upstream.seen("GET", "/blobs/" + digest))
     assert_right(pull(gateway, digest, repository), data)
     assert len(upstream.seen("GET", "/blobs/" + digest)) == before
+
+
+STALE = '110 - "Response is Stale"'
+
+
+def manifest(gateway: Fairlead, reference: str, repository: str = "app", **options):
+    return fetch(gateway, f"/v2/{repository}/manifests/{reference}", **options)
+
+
+def assert_stale(response: raw_http.Response, digest: str) -> None:
+    """The last known manifest, and said to be no more than that."""
+    assert (response.status, response.header("Docker-Content-Digest")) == (200, digest)
+    assert response.header("Warning") == STALE
+
+
+def assert_current(response: raw_http.Response, digest: str) -> None:
+    assert (response.status, response.header("Docker-Content-Digest")) == (200, digest)
+    assert response.header("Warning") is None
+
+
+def pull_image(gateway: Fairlead, reference: str, repository: str = "app") -> set[str]:
+    """A manifest and the blobs that it names, as a client pulls them; their digests."""
+    answer = manifest(gateway, reference, repository)
+    assert answer.status == 200 and answer.complete, answer
+    document = answer.json()
+    digests = {part["digest"] for part in [document["config"], *document["layers"]]}
+    for digest in digests:
+        blob = pull(gateway, digest, repository)
+        assert blob.status == 200 and blob.complete and digest_of(blob.body) == digest
+    return digests | {digest_of(answer.body)}

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A token server of the distribution kind: RS256 tokens whose header carries the certificate.
 
-It counts what it is asked. Any valid user may pull anything; with `anonymous=True` so may
-anybody else. Tokens live for `lifetime` seconds.
+It counts what it is asked. Any valid user may pull anything, unless `owners` says for which
+repositories a user is let in; with `anonymous=True` so may anybody else. Tokens live for
+`lifetime` seconds.
 """
 
 import base64
@@ -41,13 +42,19 @@ class TokenServer:
     issuer = "testbed-issuer"
 
     def __init__(self, directory, *, username=None, password=None, anonymous=False, lifetime=300,
-                 service="registry.testbed", address=("127.0.0.1", 0), tls=None, hostname=None):
-        """`tls` is a `Certificate`; `hostname` is what the realm names instead of the address."""
+                 service="registry.testbed", address=("127.0.0.1", 0), tls=None, hostname=None,
+                 owners=None):
+        """`tls` is a `Certificate`; `hostname` is what the realm names instead of the address.
+
+        `owners` maps more users to a password and the prefix of the repositories they may pull.
+        """
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.service = service
         self.requests = []
-        self._user = (username, password)
+        self._users = {username: password} if username is not None else {}
+        self._users.update({user: secret for user, (secret, _) in (owners or {}).items()})
+        self._prefixes = {user: prefix for user, (_, prefix) in (owners or {}).items()}
         self._anonymous = anonymous
         self._lifetime = lifetime
         self._make_signing_key()
@@ -119,24 +126,26 @@ class TokenServer:
         handler.wfile.write(body)
 
     def _authenticate(self, handler, form):
-        username, password = self._user
         header = handler.headers.get("Authorization")
         if form.get("grant_type") == ["password"]:
-            given = (form.get("username", [""])[0], form.get("password", [""])[0])
-            return (username, True) if given == self._user else ("", False)
+            name, secret = form.get("username", [""])[0], form.get("password", [""])[0]
+            return (name, True) if self._users.get(name) == secret else ("", False)
         if header:
-            known = username is not None and header == basic(username, password)
-            return (username, True) if known else ("", False)
+            for name, secret in self._users.items():
+                if header == basic(name, secret):
+                    return name, True
+            return "", False
         return "", self._anonymous
 
     def token(self, user, scopes, now):
-        """A signed token that grants pull on each repository of `scopes`."""
+        """A signed token that grants pull on each repository of `scopes` that is open to the user."""
         access = []
         for scope in scopes:
             kind, _, rest = scope.partition(":")
             name, _, actions = rest.rpartition(":")
             granted = [action for action in actions.split(",") if action == "pull"]
-            if kind == "repository" and granted:
+            if (kind == "repository" and granted
+                    and name.startswith(self._prefixes.get(user, ""))):
                 access.append({"type": kind, "name": name, "actions": granted})
         header = {"typ": "JWT", "alg": "RS256", "x5c": [self._x5c]}
         claims = {"iss": self.issuer, "sub": user, "aud": self.service, "exp": int(now) + self._lifetime,

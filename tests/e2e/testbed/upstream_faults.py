@@ -74,6 +74,7 @@ class Answer:
     hold: tuple[int, Gate] | None = None  # after so many bytes of body
     cut_after: int | None = None  # connection ends after so many bytes of body
     reset: bool = False  # ends by RST, not FIN
+    silent: bool = False  # the connection ends instead of an answer
 
 
 Fault = Callable[[Answer, Request], Answer]
@@ -93,6 +94,11 @@ def held_at(count: int, gate: Gate) -> Fault:
 
 def cut(count: int, reset: bool = False) -> Fault:
     return changed(cut_after=count, reset=reset)
+
+
+def hung_up() -> Fault:
+    """No answer at all: the connection ends."""
+    return changed(silent=True)
 
 
 def too_few_bytes(missing: int) -> Fault:

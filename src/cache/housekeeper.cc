@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/housekeeper.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "cache/reconcile.h"
+
+namespace fairlead::cache {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// How often what is too old is looked for.
+milliseconds interval_of(milliseconds max_age) {
+  if (max_age.count() == 0) return 1min;
+  return std::clamp<milliseconds>(max_age / 4, 100ms, 1min);
+}
+
+}  // namespace
+
+Housekeeper::Housekeeper(Services& services, const CacheOptions& options)
+    : services_(services),
+      options_(options),
+      evictor_(services.index, services.bookkeeper,
+               {.max_bytes = options.max_size,
+                .max_age = std::chrono::ceil<seconds>(options.max_age),
+                .keep = options.keep},
+               services.clock, services.log),
+      scrubber_(services.index, services.store, services.bookkeeper,
+                {.period = std::max<seconds>(1s, std::chrono::ceil<seconds>(options.scrub))},
+                services.clock, services.log) {}
+
+void Housekeeper::start(const async::Executor& executor) {
+  services_.tasks.spawn(executor, keep_limits());
+  services_.tasks.spawn(executor, reconcile_and_scrub());
+}
+
+void Housekeeper::stop() {
+  stop_.request_stop();
+  services_.space.changed().notify_all();
+  stopped_.notify_all();
+}
+
+async::Task<> Housekeeper::keep_limits() {
+  const milliseconds interval = interval_of(options_.max_age);
+  while (!stop_.stop_requested()) {
+    const auto seen = services_.space.changed().version();
+    const std::uint64_t wanted = services_.space.take_wanted();
+    auto work = [this, wanted] {
+      // Errors are in the log; the next run tries again.
+      // What is larger than all that is stored would cost all of it, and might still not fit.
+      if (wanted > 0 && wanted <= services_.index.totals().bytes) {
+        (void)evictor_.make_room(wanted, stop_.get_token());
+      }
+      const bool is_over =
+          options_.max_size > 0 && services_.index.totals().bytes > options_.max_size;
+      if (is_over || options_.max_age.count() > 0) (void)evictor_.run(stop_.get_token());
+      return true;
+    };
+    co_await services_.pool.run(work);
+    co_await services_.space.changed().wait(seen, std::chrono::steady_clock::now() + interval);
+  }
+}
+
+async::Task<> Housekeeper::reconcile_and_scrub() {
+  auto reconcile_all = [this] {
+    const auto result = reconcile(services_.index, services_.store, services_.bookkeeper,
+                                  services_.log, stop_.get_token());
+    if (!result) {
+      services_.log.warn("cannot compare the cache's files with its index",
+                         {{"error", result.error().context}});
+    }
+    services_.space.grew();
+    return true;
+  };
+  co_await services_.pool.run(reconcile_all);
+
+  while (options_.scrub.count() > 0 && !stop_.stop_requested()) {
+    auto step = [this] { return scrubber_.step(stop_.get_token()); };
+    const auto pause = co_await services_.pool.run(step);
+    const auto seen = stopped_.version();
+    if (stop_.stop_requested()) break;
+    co_await stopped_.wait(seen, std::chrono::steady_clock::now() + pause);
+  }
+}
+
+}  // namespace fairlead::cache

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Housekeeper: what the cache does by itself, beside serving.
+//
+//   once       brings rows and files together (reconcile.h)
+//   on demand  evicts when the store has grown over its limit, or the disk was full (evictor.h)
+//   steadily   evicts what was not used for too long; reads and checks all content (scrubber.h)
+//
+// It never stands in the way: all of it blocks threads of the pool only, and ends when asked to.
+#pragma once
+
+#include <stop_token>
+
+#include "async/broadcast.h"
+#include "async/task.h"
+#include "cache/evictor.h"
+#include "cache/options.h"
+#include "cache/scrubber.h"
+#include "cache/services.h"
+
+namespace fairlead::cache {
+
+// Must outlive its tasks, which run in the services' group.
+class Housekeeper {
+ public:
+  Housekeeper(Services& services, const CacheOptions& options);
+
+  // On `executor`, once.
+  void start(const async::Executor& executor);
+
+  // Its tasks end soon. From any thread.
+  void stop();
+
+ private:
+  async::Task<> keep_limits();
+  async::Task<> reconcile_and_scrub();
+
+  Services& services_;
+  const CacheOptions options_;
+  Evictor evictor_;
+  Scrubber scrubber_;
+  std::stop_source stop_;
+  async::Broadcast stopped_;
+};
+
+}  // namespace fairlead::cache

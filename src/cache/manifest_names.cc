@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/manifest_names.h"
+
+#include <unistd.h>
+
+#include <string>
+#include <utility>
+
+#include "oci/manifest.h"
+
+namespace fairlead::cache {
+namespace {
+
+std::vector<oci::Digest> digests_of(std::vector<oci::Descriptor> descriptors) {
+  std::vector<oci::Digest> digests;
+  digests.reserve(descriptors.size());
+  for (auto& descriptor : descriptors) digests.push_back(std::move(descriptor.digest));
+  return digests;
+}
+
+}  // namespace
+
+std::vector<oci::Digest> ManifestNames::all() const {
+  std::vector<oci::Digest> both = manifests;
+  both.insert(both.end(), blobs.begin(), blobs.end());
+  return both;
+}
+
+ManifestNames names_in(std::string_view manifest) {
+  auto parsed = oci::parse_manifest(manifest);
+  if (!parsed) return {};
+  return {.manifests = digests_of(std::move(parsed->manifests)),
+          .blobs = digests_of(std::move(parsed->blobs))};
+}
+
+ManifestNames names_in_file(int file, std::uint64_t size) {
+  std::string text(size, '\0');
+  std::uint64_t at = 0;
+  while (at < size) {
+    const ssize_t n = ::pread(file, text.data() + at, size - at, static_cast<off_t>(at));
+    if (n <= 0) return {};
+    at += static_cast<std::uint64_t>(n);
+  }
+  return names_in(text);
+}
+
+}  // namespace fairlead::cache

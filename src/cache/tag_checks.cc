@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/tag_checks.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace fairlead::cache {
+
+void TagCheck::answer(Result<Resolved> result) {
+  {
+    const std::lock_guard lock(mutex_);
+    result_ = std::move(result);
+  }
+  answered_.notify_all();
+}
+
+async::Task<std::optional<Result<Resolved>>> TagCheck::wait(SteadyTime deadline) {
+  for (bool is_in_time = true; is_in_time;) {
+    const auto seen = answered_.version();
+    {
+      const std::lock_guard lock(mutex_);
+      if (result_) co_return result_;
+    }
+    is_in_time = co_await answered_.wait(seen, deadline);
+  }
+  co_return std::nullopt;
+}
+
+TagChecks::Joined TagChecks::join_or_begin(const std::string& tag) {
+  const std::lock_guard lock(mutex_);
+  auto& check = running_[tag];
+  if (check) return {check, false};
+  check = std::make_shared<TagCheck>();
+  return {check, true};
+}
+
+void TagChecks::end(const std::string& tag, Result<Resolved> result) {
+  std::shared_ptr<TagCheck> check;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = running_.find(tag);
+    if (found == running_.end()) return;
+    check = std::move(found->second);
+    running_.erase(found);
+  }
+  check->answer(std::move(result));
+}
+
+std::optional<Error> TagChecks::not_found(const std::string& tag, SteadyTime now) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = absent_.find(tag);
+  if (found == absent_.end() || now >= found->second.until) return std::nullopt;
+  return found->second.error;
+}
+
+void TagChecks::note_not_found(const std::string& tag, Error error, SteadyTime until) {
+  const std::lock_guard lock(mutex_);
+  // All of it is a matter of seconds: forgetting it costs a request each.
+  if (absent_.size() >= kCapacity) absent_.clear();
+  absent_.insert_or_assign(tag, Absence{std::move(error), until});
+}
+
+bool TagChecks::is_away(const std::string& registry, SteadyTime now) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = away_.find(registry);
+  return found != away_.end() && now < found->second;
+}
+
+void TagChecks::note_away(const std::string& registry, SteadyTime until) {
+  const std::lock_guard lock(mutex_);
+  SteadyTime& known = away_[registry];
+  known = std::max(known, until);
+}
+
+}  // namespace fairlead::cache

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// TagChecks: the questions to upstreams about tags that are under way, over all workers, and what
+// the last ones taught that is not worth keeping on disk: that a tag was not there, that a
+// registry did not answer.
+//
+// A tag is asked for once at a time; who comes meanwhile waits for that answer.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "async/broadcast.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "cache/resolved.h"
+
+namespace fairlead::cache {
+
+// One question, from its beginning to its answer. Thread-safe.
+class TagCheck {
+ public:
+  void answer(Result<Resolved> result);
+
+  // The answer, or nullopt when `deadline` passes first; the question goes on then.
+  async::Task<std::optional<Result<Resolved>>> wait(SteadyTime deadline);
+
+ private:
+  std::mutex mutex_;
+  std::optional<Result<Resolved>> result_;
+  async::Broadcast answered_;
+};
+
+// Thread-safe. A tag is named by any text that tells it from the others.
+class TagChecks {
+ public:
+  static constexpr std::size_t kCapacity = 65'536;  // tags, about
+
+  struct Joined {
+    std::shared_ptr<TagCheck> check;
+    bool is_new = false;  // the caller asks, and calls end()
+  };
+  Joined join_or_begin(const std::string& tag);
+  void end(const std::string& tag, Result<Resolved> result);
+
+  // The tag's last answer was that there is no such thing, not long ago.
+  [[nodiscard]] std::optional<Error> not_found(const std::string& tag, SteadyTime now) const;
+  void note_not_found(const std::string& tag, Error error, SteadyTime until);
+
+  // Asking this registry again before `until` is of no use, as far as we know.
+  [[nodiscard]] bool is_away(const std::string& registry, SteadyTime now) const;
+  void note_away(const std::string& registry, SteadyTime until);
+
+ private:
+  struct Absence {
+    Error error;
+    SteadyTime until;
+  };
+
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, std::shared_ptr<TagCheck>> running_;
+  std::unordered_map<std::string, Absence> absent_;
+  std::map<std::string, SteadyTime> away_;
+};
+
+}  // namespace fairlead::cache

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// The variant of a tag: registries may answer one tag with different manifests, depending on what
+// the client accepts, and a route with a cooldown may still mean what others no longer do.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace fairlead::cache {
+
+// Empty for a client that accepts all of the usual types (docker, containerd, podman, skopeo) on a
+// route without a cooldown. `accept` is the value of the Accept header.
+std::string variant_of(std::string_view accept, bool has_cooldown);
+
+}  // namespace fairlead::cache
