@@ -273,7 +273,7 @@ TEST_F(SqliteIndexFaultTest, AnyDamageEndsWithAnIndexThatWorks) {
   const std::string whole = read(path_);
   std::minstd_rand random(1);
   int rebuilt = 0;
-  for (int round = 0; round < 60; ++round) {
+  for (int round = 0; round < 30; ++round) {
     std::string bytes = whole;
     const std::size_t at_byte = random() % bytes.size();
     const std::size_t length = 1 + random() % 2000;
