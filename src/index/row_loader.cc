@@ -194,6 +194,7 @@ Result<std::uint64_t> load_contents(const std::string& path, Database::Mode mode
   std::vector<Result<void>> results(count);
   {
     std::vector<std::jthread> threads;
+    threads.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
       threads.emplace_back(
           [&, i] { results[i] = parts[i].load(path, mode, bounds[i], bounds[i + 1]); });

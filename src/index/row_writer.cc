@@ -84,6 +84,7 @@ Result<void> RowWriter::write(const Changes& changes) {
 Result<void> RowWriter::write_rows(const Changes& changes) {
   // In the order of the rows: neighbours share pages.
   std::vector<const oci::Digest*> contents;
+  contents.reserve(changes.contents.size());
   for (const auto& digest : changes.contents) contents.push_back(&digest);
   std::ranges::sort(contents, {}, [](const auto* digest) -> const auto& { return *digest; });
   for (const auto* digest : contents) {

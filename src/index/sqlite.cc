@@ -180,8 +180,9 @@ Transaction::Transaction(Transaction&& other) noexcept
     : database_(std::exchange(other.database_, nullptr)) {}
 
 Transaction::~Transaction() {
+  if (database_ == nullptr) return;
   // Fails where SQLite has rolled back by itself already, as after a full disk.
-  if (database_ != nullptr) (void)database_->execute("ROLLBACK");
+  [[maybe_unused]] const auto ignored = database_->execute("ROLLBACK");
 }
 
 Result<void> Transaction::commit() {
