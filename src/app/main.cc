@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "app/cache_command.h"
 #include "app/process.h"
 #include "config/config.h"
 
@@ -69,6 +70,41 @@ int serve(const Options& options) {
   return config ? fairlead::app::serve(*config) : 1;
 }
 
+int manage_cache(const Options& options, const fairlead::app::CacheCommand& command) {
+  const auto config = load(options);
+  return config ? fairlead::app::run_cache_command(*config, command) : 1;
+}
+
+// The subcommands of `cache`, each of which says in `command` that it is meant.
+CLI::App* add_cache_commands(CLI::App& app, Options& options,
+                             fairlead::app::CacheCommand& command) {
+  using fairlead::app::CacheVerb;
+  auto* cache = app.add_subcommand("cache", "Look at what is cached, forget it, check it");
+  cache->require_subcommand(1);
+  const auto add = [&](const char* name, CacheVerb verb, const char* description) {
+    auto* one = cache->add_subcommand(name, description);
+    one->add_option("-c,--config", options.file, "Configuration file (YAML)")->type_name("FILE");
+    one->add_option("--cache-directory", options.overrides.cache_directory,
+                    "Where cached content is kept")
+        ->type_name("PATH");
+    one->add_flag("--json", command.is_json, "Answer as JSON");
+    one->callback([&command, verb] { command.verb = verb; });
+    return one;
+  };
+  add("stats", CacheVerb::Stats, "Count what is cached");
+  add("list", CacheVerb::List, "List the images, with their sizes and last use")
+      ->add_option("pattern", command.patterns, "registry/repository[:tag], with * and **")
+      ->expected(0, 1)
+      ->type_name("PATTERN");
+  add("purge", CacheVerb::Purge, "Forget images; running pulls of them finish")
+      ->add_option("pattern", command.patterns, "registry/repository[:tag], with * and **")
+      ->required()
+      ->type_name("PATTERN");
+  add("verify", CacheVerb::Verify,
+      "Read and check everything; remove what is damaged, so that it is fetched again");
+  return cache;
+}
+
 int run(int argc, char** argv) {
   CLI::App app("A gateway between container clients and OCI registries.", "fairlead");
   app.require_subcommand(1);
@@ -80,6 +116,8 @@ int run(int argc, char** argv) {
   auto* check_command =
       app.add_subcommand("check", "Check the configuration and tell every problem");
   add_options(*check_command, options);
+  fairlead::app::CacheCommand cache;
+  auto* cache_command = add_cache_commands(app, options, cache);
   auto* version_command = app.add_subcommand("version", "Print the version");
 
   try {
@@ -92,6 +130,7 @@ int run(int argc, char** argv) {
     std::puts("fairlead " FAIRLEAD_VERSION);
     return 0;
   }
+  if (cache_command->parsed()) return manage_cache(options, cache);
   return check_command->parsed() ? check(options) : serve(options);
 }
 

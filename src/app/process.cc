@@ -31,6 +31,7 @@
 #include "cache/fill_table.h"
 #include "cache/housekeeper.h"
 #include "cache/services.h"
+#include "control/cache_control.h"
 #include "gateway/gateway.h"
 #include "http/server.h"
 #include "index/sqlite_index.h"
@@ -121,6 +122,7 @@ class Process {
       });
     }
     server_ = std::make_unique<http::Server>(config.server, workers_, std::move(handlers), log_);
+    control_server_ = make_control_server(config.cache.directory);
   }
 
   // Returns the exit code.
@@ -132,6 +134,10 @@ class Process {
       log_.error(started.error().context);
       workers_.stop();
       return 1;
+    }
+    if (auto started = control_server_->start(); !started) {
+      log_.warn("the cache commands will not reach this process",
+                {{"error", started.error().context}});
     }
     housekeeper_.start(workers_.executor(0));
     boost::asio::co_spawn(main_context, supervise(signals), boost::asio::detached);
@@ -160,6 +166,17 @@ class Process {
     return parts;
   }
 
+  std::unique_ptr<http::Server> make_control_server(const std::string& directory) {
+    http::ServerOptions options;
+    options.listen = {"unix:" + directory + "/" + std::string(control::kSocketName)};
+    options.is_announced = false;
+    const std::vector<http::Handler> handlers(
+        workers_.size(), [this](const http::Request& request, http::Responder& responder) {
+          return control_.handle(request, responder);
+        });
+    return std::make_unique<http::Server>(std::move(options), workers_, handlers, log_);
+  }
+
   async::Task<> supervise(boost::asio::signal_set& signals) {
     for (;;) {
       const auto [ec, signal] = co_await signals.async_wait(async::kAsTuple);
@@ -170,6 +187,7 @@ class Process {
     signals.clear();
     log_.info("stopping: requests in flight may finish");
     co_await server_->drain();
+    co_await control_server_->drain();
     // What requests that are left still wait for ends here.
     fill_tasks_.close();
     housekeeper_.stop();
@@ -178,6 +196,7 @@ class Process {
                         [parts = parts_[i].get()] { parts->transport.close(); });
     }
     co_await server_->stop();
+    co_await control_server_->stop();
     co_await fill_tasks_.join(SteadyClock::time_point::max());
   }
 
@@ -200,7 +219,9 @@ class Process {
   async::Workers workers_;
   async::BlockingPool pool_;  // its work ends on the workers' loops: it goes before them
   std::vector<std::unique_ptr<WorkerParts>> parts_;
+  control::CacheControl control_{services_};
   std::unique_ptr<http::Server> server_;
+  std::unique_ptr<http::Server> control_server_;
 };
 
 // The index beside the blobs, and in the log what is to be said of it.

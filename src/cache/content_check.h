@@ -38,6 +38,7 @@ class ContentCheck {
   Result<void> remove(Bookkeeper& bookkeeper, telemetry::Log& log) const;
 
   [[nodiscard]] const oci::Digest& digest() const { return digest_; }
+  [[nodiscard]] const std::string& why() const { return why_; }  // it is damaged
   [[nodiscard]] std::uint64_t bytes_read() const { return read_; }
 
  private:

@@ -24,6 +24,7 @@
 #include "cache/reconcile.h"
 #include "cache/scrubber.h"
 #include "cache/stored_fixture.h"
+#include "cache/verification.h"
 #include "index/memory_index.h"
 #include "store/disk_blob_store.h"
 #include "telemetry/log.h"
@@ -207,7 +208,7 @@ TEST_F(EvictionRaceTest, FilesAndRowsAgreeAndReadersGetTheirBytes) {
   run({});
   expect_agreement();
   std::uint64_t contents = 0;
-  const auto verified = verify_all(index_, *store_, bookkeeper_, log_,
+  const auto verified = verify_all(index_, *store_, remove_with(bookkeeper_, log_), log_,
                                    [&](const ScrubCounts& counts) { contents = counts.contents; });
   ASSERT_TRUE(verified);
   EXPECT_EQ(verified->damaged, 0u);
@@ -224,7 +225,7 @@ TEST_F(EvictionRaceTest, AlsoWhileTheStoreIsScrubbedAndReconciled) {
   };
   const auto verifier = [this] {
     while (fillers_left_ > 0) {
-      const auto counts = verify_all(index_, *store_, bookkeeper_, log_);
+      const auto counts = verify_all(index_, *store_, remove_with(bookkeeper_, log_), log_);
       ASSERT_TRUE(counts) << counts.error().context;
       EXPECT_EQ(counts->damaged + counts->failed, 0u);
     }

@@ -16,7 +16,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <stop_token>
 #include <vector>
@@ -82,12 +81,5 @@ class Scrubber {
   std::uint64_t rounds_ = 0;
   ScrubCounts counts_;
 };
-
-// Checks all there is, as fast as it goes, and removes what is damaged. `progress` hears of the
-// state after every MiB and every content. An error: the store cannot be listed.
-Result<ScrubCounts> verify_all(const index::Index& index, store::BlobStore& store,
-                               Bookkeeper& bookkeeper, telemetry::Log& log,
-                               const std::function<void(const ScrubCounts&)>& progress = {},
-                               const std::stop_token& stop = {});
 
 }  // namespace fairlead::cache

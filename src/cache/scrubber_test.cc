@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cache/stored_fixture.h"
+#include "cache/verification.h"
 #include "store/disk_blob_store.h"
 #include "testing/temporary_directory.h"
 
@@ -176,7 +177,7 @@ TEST_F(ScrubberTest, VerifyingChecksAllAtOnceAndTellsHowFarItIs) {
   const auto altered = put_wrong("some bytes", "same bytes");
   const auto without_row = publish("no row");
   std::vector<ScrubCounts> told;
-  const auto counts = verify_all(index_, store_, bookkeeper_, log_,
+  const auto counts = verify_all(index_, store_, remove_with(bookkeeper_, log_), log_,
                                  [&](const ScrubCounts& now) { told.push_back(now); });
   ASSERT_TRUE(counts);
   EXPECT_EQ(counts->contents, 7u);
@@ -193,8 +194,8 @@ TEST_F(ScrubberTest, VerifyingStopsWhenItIsToldTo) {
   for (int i = 0; i < 5; ++i) put_blob(3 << 20);
   std::stop_source stop;
   const auto counts = verify_all(
-      index_, store_, bookkeeper_, log_, [&](const ScrubCounts&) { stop.request_stop(); },
-      stop.get_token());
+      index_, store_, remove_with(bookkeeper_, log_), log_,
+      [&](const ScrubCounts&) { stop.request_stop(); }, stop.get_token());
   ASSERT_TRUE(counts);
   EXPECT_EQ(counts->bytes, 1u << 20);
 }

@@ -72,12 +72,10 @@ CacheControl::Answer CacheControl::purge(std::string_view query) {
   }
   const auto purged = cache::purge(services_.index, services_.bookkeeper, patterns);
   if (!purged) return {.status = 500, .body = write_error(purged.error().context)};
-  services_.log.info("purged on request",
-                     {{"contents", static_cast<std::int64_t>(purged->removed)},
-                      {"bytes", static_cast<std::int64_t>(purged->bytes)}});
-  return {.body = json::serialize(json::object{{"removed", purged->removed},
-                                               {"bytes", purged->bytes},
-                                               {"in_use", purged->in_use}})};
+  services_.log.info("purged on request", {{"contents", static_cast<std::int64_t>(purged->removed)},
+                                           {"bytes", static_cast<std::int64_t>(purged->bytes)}});
+  return {.body = json::serialize(json::object{
+              {"removed", purged->removed}, {"bytes", purged->bytes}, {"in_use", purged->in_use}})};
 }
 
 CacheControl::Answer CacheControl::check(std::string_view query) {

@@ -13,7 +13,8 @@ using boost::asio::local::stream_protocol;
 
 Result<LocalAnswer> post_local(const std::string& socket_path, const std::string& target) {
   const auto failed = [&](const boost::system::error_code& ec) {
-    return internal_error(Code::Unavailable, "nobody answers on " + socket_path + ": " + ec.message());
+    return internal_error(Code::Unavailable,
+                          "nobody answers on " + socket_path + ": " + ec.message());
   };
   constexpr std::size_t kLongestPath = 107;  // sockaddr_un
   if (socket_path.size() > kLongestPath) {

@@ -125,6 +125,14 @@ Result<std::unique_ptr<DiskBlobStore>> DiskBlobStore::open_directory(
   return store;
 }
 
+Result<std::unique_ptr<DiskBlobStore>> DiskBlobStore::open_read_only(const std::string& directory) {
+  std::error_code ec;
+  if (!fs::is_directory(directory, ec)) {
+    return internal_error(Code::NotFound, "there is no cache directory " + directory);
+  }
+  return std::unique_ptr<DiskBlobStore>(new DiskBlobStore(directory, {}, UniqueFd()));
+}
+
 Result<void> DiskBlobStore::remove_leftovers() {
   std::error_code ec;
   for (fs::directory_iterator it(directory_ + "/tmp", ec), end; !ec && it != end;

@@ -37,6 +37,10 @@ class DiskBlobStore final : public BlobStore {
   static Result<std::unique_ptr<DiskBlobStore>> open_directory(
       const std::string& directory, const DiskStoreOptions& options = {});
 
+  // Only to look at, also while another process has it: locks, makes and removes nothing by itself,
+  // and the caller does not either. NotFound when there is no such directory.
+  static Result<std::unique_ptr<DiskBlobStore>> open_read_only(const std::string& directory);
+
   Result<std::optional<BlobFile>> open(const oci::Digest& digest) override;
   Result<std::unique_ptr<Ingest>> begin(const oci::Digest& digest,
                                         std::optional<std::uint64_t> size) override;
