@@ -17,7 +17,7 @@ from testbed import images, stored
 from testbed.disk import fill, read_only, small_disk
 from testbed.fairlead import Fairlead
 from testbed.faulty_upstream import FaultyUpstream
-from testbed.pulling import assert_right, kept, manifest, pull, pull_image, serving
+from testbed.pulling import assert_right, fetch, kept, manifest, pull, pull_image, serving
 from testbed.registry import Registry
 from testbed.upstream_faults import digest_of, patterned
 from testbed.waiting import wait_until
@@ -35,11 +35,20 @@ def upstream():
         yield server
 
 
+def wait_for_hit(gateway, target):
+    """Asks until it is answered from the disk: so much is certainly stored, and no fill that has
+    its file still open is joined any more."""
+    def is_hit():
+        assert fetch(gateway, target).status == 200
+        records = gateway.records(method="GET", target=target)
+        return records and records[-1].outcome == "hit"
+
+    wait_until(is_hit, "a hit", 20, every=0.02)
+
+
 def pull_and_keep(gateway, digest, data):
-    """A first pull, and a second that is a hit: so much is certainly stored."""
     assert_right(pull(gateway, digest), data)
-    wait_until(lambda: kept(gateway, digest), "the blob to be kept")
-    assert_right(pull(gateway, digest), data)
+    wait_for_hit(gateway, f"/v2/app/blobs/{digest}")
 
 
 def path_of(gateway, digest):
@@ -177,9 +186,7 @@ def test_a_file_that_was_deleted_is_fetched_again(upstream):
 def test_a_truncated_manifest_is_fetched_again(upstream):
     digest = upstream.add_image("app", "1", [LAYER])
     with serving(upstream) as gateway:
-        for _ in range(2):
-            manifest(gateway, "1")
-        gateway.wait_until_idle()
+        wait_for_hit(gateway, "/v2/app/manifests/1")
         stored.truncate(path_of(gateway, digest), 10)
         for reference in ("1", digest):
             assert digest_of(manifest(gateway, reference).body) == digest
