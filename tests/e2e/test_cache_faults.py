@@ -153,7 +153,8 @@ def test_a_directory_that_vanished(upstream):
     with serving(upstream) as gateway:
         pull_image(gateway, "1")
         gateway.wait_until_idle()
-        shutil.rmtree(gateway.cache_directory)
+        gateway.cache_directory.rename(gateway.directory / "gone")
+        shutil.rmtree(gateway.directory / "gone", ignore_errors=True)
         for _ in range(3):
             pull_image(gateway, "1")
         upstream.add_image("app", "2", [patterned(1000, seed=3)])
@@ -232,6 +233,17 @@ def test_a_truncated_file_is_an_error_without_the_upstream(upstream):
 # The cache index.
 
 
+def wait_until_indexed(gateway, digest):
+    """Files are taken in again beside the first requests, which may come too early for them."""
+    def is_there():
+        try:
+            return digest in stored.indexed_digests(gateway.cache_directory)
+        except sqlite3.Error:
+            return False  # copied in the middle of a write
+
+    wait_until(is_there, "the index to know the file", 20, every=0.05)
+
+
 def damage_header(path):
     path.write_bytes(random.Random(1).randbytes(20_000))
 
@@ -262,6 +274,7 @@ def test_a_corrupt_index_is_moved_aside_and_made_anew(upstream, damage):
                  ("index.db", "index.db-wal", "index.db-shm")]
         assert aside, "the damaged file was not kept for inspection"
 
+        wait_until_indexed(gateway, upstream.digest)
         # Whose the content was is lost, the content is not: a HEAD is enough.
         assert_right(pull(gateway, upstream.digest), LAYER)
         assert gateway.wait_for_records(1)[0].outcome == "hit"
@@ -277,6 +290,7 @@ def test_without_its_index_the_content_is_still_there(upstream):
         for path in gateway.cache_directory.glob("index.db*"):
             path.unlink()
         gateway.start()
+        wait_until_indexed(gateway, upstream.digest)
         assert_right(pull(gateway, upstream.digest), LAYER)
         assert transfers(upstream, upstream.digest) == 1
 
