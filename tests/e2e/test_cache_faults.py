@@ -17,7 +17,7 @@ from testbed import images, stored
 from testbed.disk import fill, read_only, small_disk
 from testbed.fairlead import Fairlead
 from testbed.faulty_upstream import FaultyUpstream
-from testbed.pulling import assert_right, kept, manifest, pull, pull_image, serving
+from testbed.pulling import assert_right, fetch, kept, manifest, pull, pull_image, serving
 from testbed.registry import Registry
 from testbed.upstream_faults import digest_of, patterned
 from testbed.waiting import wait_until
@@ -35,11 +35,20 @@ def upstream():
         yield server
 
 
+def wait_for_hit(gateway, target):
+    """Asks until it is answered from the disk: so much is certainly stored, and no fill that has
+    its file still open is joined any more."""
+    def is_hit():
+        assert fetch(gateway, target).status == 200
+        records = gateway.records(method="GET", target=target)
+        return records and records[-1].outcome == "hit"
+
+    wait_until(is_hit, "a hit", 20, every=0.02)
+
+
 def pull_and_keep(gateway, digest, data):
-    """A first pull, and a second that is a hit: so much is certainly stored."""
     assert_right(pull(gateway, digest), data)
-    wait_until(lambda: kept(gateway, digest), "the blob to be kept")
-    assert_right(pull(gateway, digest), data)
+    wait_for_hit(gateway, f"/v2/app/blobs/{digest}")
 
 
 def path_of(gateway, digest):
@@ -144,7 +153,8 @@ def test_a_directory_that_vanished(upstream):
     with serving(upstream) as gateway:
         pull_image(gateway, "1")
         gateway.wait_until_idle()
-        shutil.rmtree(gateway.cache_directory)
+        gateway.cache_directory.rename(gateway.directory / "gone")
+        shutil.rmtree(gateway.directory / "gone", ignore_errors=True)
         for _ in range(3):
             pull_image(gateway, "1")
         upstream.add_image("app", "2", [patterned(1000, seed=3)])
@@ -177,9 +187,7 @@ def test_a_file_that_was_deleted_is_fetched_again(upstream):
 def test_a_truncated_manifest_is_fetched_again(upstream):
     digest = upstream.add_image("app", "1", [LAYER])
     with serving(upstream) as gateway:
-        for _ in range(2):
-            manifest(gateway, "1")
-        gateway.wait_until_idle()
+        wait_for_hit(gateway, "/v2/app/manifests/1")
         stored.truncate(path_of(gateway, digest), 10)
         for reference in ("1", digest):
             assert digest_of(manifest(gateway, reference).body) == digest
@@ -225,6 +233,17 @@ def test_a_truncated_file_is_an_error_without_the_upstream(upstream):
 # The cache index.
 
 
+def wait_until_indexed(gateway, digest):
+    """Files are taken in again beside the first requests, which may come too early for them."""
+    def is_there():
+        try:
+            return digest in stored.indexed_digests(gateway.cache_directory)
+        except sqlite3.Error:
+            return False  # copied in the middle of a write
+
+    wait_until(is_there, "the index to know the file", 20, every=0.05)
+
+
 def damage_header(path):
     path.write_bytes(random.Random(1).randbytes(20_000))
 
@@ -255,6 +274,7 @@ def test_a_corrupt_index_is_moved_aside_and_made_anew(upstream, damage):
                  ("index.db", "index.db-wal", "index.db-shm")]
         assert aside, "the damaged file was not kept for inspection"
 
+        wait_until_indexed(gateway, upstream.digest)
         # Whose the content was is lost, the content is not: a HEAD is enough.
         assert_right(pull(gateway, upstream.digest), LAYER)
         assert gateway.wait_for_records(1)[0].outcome == "hit"
@@ -270,6 +290,7 @@ def test_without_its_index_the_content_is_still_there(upstream):
         for path in gateway.cache_directory.glob("index.db*"):
             path.unlink()
         gateway.start()
+        wait_until_indexed(gateway, upstream.digest)
         assert_right(pull(gateway, upstream.digest), LAYER)
         assert transfers(upstream, upstream.digest) == 1
 
