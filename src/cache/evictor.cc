@@ -126,6 +126,7 @@ Result<Evicted> Evictor::run(std::stop_token stop) {
   }
   freed_ += expired.bytes + surplus.bytes;
   report(expired, surplus);
+  report_failure(went_well);
   if (!went_well) return std::unexpected(std::move(went_well.error()));
   return sum(expired, surplus);
 }
@@ -143,6 +144,13 @@ void Evictor::report(const Evicted& expired, const Evicted& surplus) {
              {"in_use", static_cast<std::int64_t>(surplus.in_use)}});
 }
 
+void Evictor::report_failure(const Result<void>& went_well) {
+  const bool was_failing = std::exchange(is_failing_, !went_well);
+  if (went_well || was_failing) return;
+  log_.warn("cannot evict content; trying again",
+            {{"error", std::string_view(went_well.error().context)}});
+}
+
 Result<Evicted> Evictor::make_room(std::uint64_t bytes, std::stop_token stop) {
   const std::uint64_t freed_before = freed_;
   const std::lock_guard lock(one_run_);
@@ -156,6 +164,7 @@ Result<Evicted> Evictor::make_room(std::uint64_t bytes, std::stop_token stop) {
   auto went_well = run.remove(needed, WallTime::max(), evicted);
   freed_ += evicted.bytes;
   log_evicted(log_, "the disk is full", evicted);
+  report_failure(went_well);
   if (!went_well) return std::unexpected(std::move(went_well.error()));
   return evicted;
 }

@@ -42,7 +42,8 @@ struct Evicted {
   std::uint64_t in_use = 0;  // contents that had to go and were in use
 };
 
-// Thread-safe. All calls block; a run ends early when `stop` is requested.
+// Thread-safe. Logs what a run removed and why, and when runs begin to fail or cannot get below
+// the limit. All calls block; a run ends early when `stop` is requested.
 class Evictor {
  public:
   Evictor(const index::Index& index, Bookkeeper& bookkeeper, EvictionLimits limits,
@@ -59,6 +60,7 @@ class Evictor {
 
  private:
   void report(const Evicted& expired, const Evicted& surplus);
+  void report_failure(const Result<void>& went_well);
 
   const index::Index& index_;
   Bookkeeper& bookkeeper_;
@@ -67,6 +69,7 @@ class Evictor {
   telemetry::Log& log_;
   std::mutex one_run_;
   bool is_over_limit_ = false;           // as the log knows it
+  bool is_failing_ = false;              // the same
   std::atomic<std::uint64_t> freed_{0};  // bytes, by all runs
 };
 
