@@ -6,7 +6,6 @@
 #include <system_error>
 #include <utility>
 
-#include "cache/reconcile.h"
 #include "control/cache_control.h"
 #include "control/local_client.h"
 #include "index/memory_index.h"
@@ -58,10 +57,6 @@ Result<std::unique_ptr<CacheAccess>> CacheAccess::open(const std::string& direct
   access->index_ = *std::move(index);
   access->bookkeeper_ =
       std::make_unique<cache::Bookkeeper>(*access->index_, *access->store_, access->clock_);
-  // What a crash left behind is found by the gateway at its start; here we are in its place.
-  auto reconciled =
-      cache::reconcile(*access->index_, *access->store_, *access->bookkeeper_, access->log_);
-  if (!reconciled) return std::unexpected(std::move(reconciled.error()));
   return access;
 }
 

@@ -129,6 +129,7 @@ class Process {
   int run() {
     boost::asio::io_context main_context(1);
     boost::asio::signal_set signals(main_context, SIGTERM, SIGINT, SIGHUP);
+    if (index_->was_rebuilt()) housekeeper_.reconcile_all();
     workers_.start();
     if (auto started = server_->start(); !started) {
       log_.error(started.error().context);

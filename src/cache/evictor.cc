@@ -18,6 +18,8 @@ namespace {
 // Of one plan: some megabytes.
 constexpr std::size_t kMaxVictims = 32 * 1024;
 
+constexpr std::chrono::hours kMaxJump{1};
+
 constexpr std::uint64_t kAll = std::numeric_limits<std::uint64_t>::max();
 
 std::uint64_t low_water(std::uint64_t max_bytes) { return max_bytes - max_bytes / 10; }
@@ -97,14 +99,26 @@ Evictor::Evictor(const index::Index& index, Bookkeeper& bookkeeper, EvictionLimi
       bookkeeper_(bookkeeper),
       limits_(std::move(limits)),
       clock_(clock),
-      log_(log) {}
+      log_(log),
+      wall_at_start_(clock.wall()),
+      steady_at_start_(clock.steady()) {}
+
+bool Evictor::is_clock_believable() {
+  const auto passed = clock_.wall() - wall_at_start_;
+  const auto really_passed = clock_.steady() - steady_at_start_;
+  const bool is_believable = passed - really_passed < kMaxJump;
+  if (!is_believable && !std::exchange(has_doubted_clock_, true)) {
+    log_.warn("the clock was set forward: nothing is evicted for its age until the next start");
+  }
+  return is_believable;
+}
 
 Result<Evicted> Evictor::run(std::stop_token stop) {
   const std::lock_guard lock(one_run_);
   const auto since_epoch = clock_.wall().time_since_epoch();
   // Compared in seconds: an age of a thousand years does not fit into WallTime.
   const bool has_age =
-      limits_.max_age.count() > 0 &&
+      limits_.max_age.count() > 0 && is_clock_believable() &&
       limits_.max_age < std::chrono::duration_cast<std::chrono::seconds>(since_epoch);
   const bool has_size = limits_.max_bytes > 0 && index_.totals().bytes > limits_.max_bytes;
   if (!has_size) is_over_limit_ = false;

@@ -9,6 +9,9 @@
 // Left alone: what keep patterns cover (protection.h), and what is being read or filled
 // (Removal::InUse); if that is too much, the store stays over its limit, and the log says so.
 //
+// A wall clock that was set forward by more than an hour expires nothing until the next start: it
+// would be everything.
+//
 // Memory stays small: a first pass over the index takes 16 bytes a content to find the time up to
 // which all must go, a second one collects those, some ten thousand at a time.
 #pragma once
@@ -59,6 +62,7 @@ class Evictor {
   Result<Evicted> make_room(std::uint64_t bytes, std::stop_token stop = {});
 
  private:
+  [[nodiscard]] bool is_clock_believable();
   void report(const Evicted& expired, const Evicted& surplus);
   void report_failure(const Result<void>& went_well);
 
@@ -67,6 +71,9 @@ class Evictor {
   const EvictionLimits limits_;
   const Clock& clock_;
   telemetry::Log& log_;
+  const WallTime wall_at_start_;
+  const SteadyTime steady_at_start_;
+  bool has_doubted_clock_ = false;
   std::mutex one_run_;
   bool is_over_limit_ = false;           // as the log knows it
   bool is_failing_ = false;              // the same

@@ -8,6 +8,7 @@
 #include "cache/cooldown.h"
 #include "cache/keep.h"
 #include "cache/knowledge.h"
+#include "cache/manifest_names.h"
 #include "cache/resuming_download.h"
 #include "oci/manifest.h"
 
@@ -140,9 +141,13 @@ async::Task<> finish(Filling& f) {
   // Readers may have the last byte now: that the content is right does not hang on our disk.
   f.fill.verify(f.written);
   auto commit = [&f, &names] {
-    return keep_ingest(f.services, f.fill.digest(),
-                       f.fill.source().kind == ContentKind::Blob ? "" : f.fill.media_type(),
-                       f.written, names, f.fill.ingest());
+    const bool is_blob = f.fill.source().kind == ContentKind::Blob;
+    return keep_ingest(f.services, f.fill.source(),
+                       {.digest = f.fill.digest(),
+                        .size = f.written,
+                        .media_type = is_blob ? "" : f.fill.media_type(),
+                        .names = names.all()},
+                       f.fill.ingest());
   };
   if (auto committed = co_await f.services.pool.run(commit); !committed) {
     f.fill.ingest().discard();

@@ -14,6 +14,9 @@ using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+// After a run that had nothing to remove.
+constexpr seconds kPauseInVain{10};
+
 // How often what is too old is looked for.
 milliseconds interval_of(milliseconds max_age) {
   if (max_age.count() == 0) return 1min;
@@ -45,20 +48,29 @@ void Housekeeper::stop() {
   stopped_.notify_all();
 }
 
+// Errors are in the log; the next run tries again.
+void Housekeeper::make_room() {
+  const std::uint64_t wanted = services_.space.take_wanted();
+  // What is larger than all that is stored would cost all of it, and might still not fit.
+  if (wanted > 0 && wanted <= services_.index.totals().bytes) {
+    (void)evictor_.make_room(wanted, stop_.get_token());
+  }
+  const SteadyTime now = services_.clock.steady();
+  const bool is_over = options_.max_size > 0 && services_.index.totals().bytes > options_.max_size;
+  const bool is_due = (is_over || options_.max_age.count() > 0) && now >= next_run_;
+  if (!is_due) return;
+  const auto evicted = evictor_.run(stop_.get_token());
+  // All that is left is in use or kept: looking again after every fill would find the same.
+  const bool was_in_vain = is_over && (!evicted || evicted->contents == 0);
+  next_run_ = was_in_vain ? now + kPauseInVain : now;
+}
+
 async::Task<> Housekeeper::keep_limits() {
   const milliseconds interval = interval_of(options_.max_age);
   while (!stop_.stop_requested()) {
     const auto seen = services_.space.changed().version();
-    const std::uint64_t wanted = services_.space.take_wanted();
-    auto work = [this, wanted] {
-      // Errors are in the log; the next run tries again.
-      // What is larger than all that is stored would cost all of it, and might still not fit.
-      if (wanted > 0 && wanted <= services_.index.totals().bytes) {
-        (void)evictor_.make_room(wanted, stop_.get_token());
-      }
-      const bool is_over =
-          options_.max_size > 0 && services_.index.totals().bytes > options_.max_size;
-      if (is_over || options_.max_age.count() > 0) (void)evictor_.run(stop_.get_token());
+    auto work = [this] {
+      make_room();
       return true;
     };
     co_await services_.pool.run(work);
@@ -66,18 +78,22 @@ async::Task<> Housekeeper::keep_limits() {
   }
 }
 
+void Housekeeper::reconcile_all() {
+  const auto result = reconcile(services_.index, services_.store, services_.bookkeeper,
+                                services_.log, stop_.get_token());
+  if (!result) {
+    services_.log.warn("cannot compare the cache's files with its index",
+                       {{"error", result.error().context}});
+  }
+}
+
 async::Task<> Housekeeper::reconcile_and_scrub() {
-  auto reconcile_all = [this] {
-    const auto result = reconcile(services_.index, services_.store, services_.bookkeeper,
-                                  services_.log, stop_.get_token());
-    if (!result) {
-      services_.log.warn("cannot compare the cache's files with its index",
-                         {{"error", result.error().context}});
-    }
+  auto work = [this] {
+    reconcile_all();
     services_.space.grew();
     return true;
   };
-  co_await services_.pool.run(reconcile_all);
+  co_await services_.pool.run(work);
 
   while (options_.scrub.count() > 0 && !stop_.stop_requested()) {
     auto step = [this] { return scrubber_.step(stop_.get_token()); };

@@ -24,6 +24,9 @@ class Housekeeper {
  public:
   Housekeeper(Services& services, const CacheOptions& options);
 
+  // Blocks until files and rows are together: for an index that was lost, before serving.
+  void reconcile_all();
+
   // On `executor`, once.
   void start(const async::Executor& executor);
 
@@ -31,6 +34,7 @@ class Housekeeper {
   void stop();
 
  private:
+  void make_room();
   async::Task<> keep_limits();
   async::Task<> reconcile_and_scrub();
 
@@ -38,6 +42,7 @@ class Housekeeper {
   const CacheOptions options_;
   Evictor evictor_;
   Scrubber scrubber_;
+  SteadyTime next_run_{};  // of the evictor; by make_room() alone
   std::stop_source stop_;
   async::Broadcast stopped_;
 };

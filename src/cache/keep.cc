@@ -2,42 +2,35 @@
 #include "cache/keep.h"
 
 #include <utility>
-#include <vector>
 
 namespace fairlead::cache {
-namespace {
 
-Result<void> publish(Services& services, const oci::Digest& digest, const std::string& media_type,
-                     std::uint64_t size, std::vector<oci::Digest> names, store::Ingest& ingest) {
+Result<void> keep_ingest(Services& services, const Source& source, Verified content,
+                         store::Ingest& ingest) {
   if (auto committed = ingest.commit(); !committed) return committed;
-  services.index.add_stored(digest, media_type, size, std::move(names), services.clock.wall());
+  services.index.add_stored(content.digest, std::move(content.media_type), content.size,
+                            std::move(content.names), services.clock.wall());
+  // Known before, but an eviction of the same content may just have taken the link with it.
+  services.index.add_link(source.registry_name, source.repository, content.digest);
   services.space.grew();
   // An index that cannot be written says so itself; what is stored is good all the same.
   (void)services.index.flush();
   return {};
 }
 
-}  // namespace
-
-Result<void> keep_ingest(Services& services, const oci::Digest& digest,
-                         const std::string& media_type, std::uint64_t size,
-                         const ManifestNames& names, store::Ingest& ingest) {
-  return publish(services, digest, media_type, size, names.all(), ingest);
-}
-
-bool keep_manifest(Services& services, const oci::Digest& digest, const std::string& media_type,
-                   std::string_view text, const ManifestNames& names) {
+bool keep_manifest(Services& services, const Source& source, Verified content,
+                   std::string_view text) {
   const auto keep = [&]() -> Result<void> {
-    auto ingest = services.store.begin(digest, text.size());
+    auto ingest = services.store.begin(content.digest, text.size());
     if (!ingest) return std::unexpected(std::move(ingest.error()));
     if (auto written = (*ingest)->write(as_byte_view(text)); !written) return written;
-    return publish(services, digest, media_type, text.size(), names.all(), **ingest);
+    return keep_ingest(services, source, content, **ingest);
   };
   const auto kept = keep();
   if (!kept) {
     if (kept.error().code == Code::NoSpace) services.space.is_full(text.size());
     services.log.warn("cannot store content; pulls go on without the cache",
-                      {{"content", digest.str()}, {"error", kept.error().context}});
+                      {{"content", content.digest.str()}, {"error", kept.error().context}});
   }
   return kept.has_value();
 }

@@ -6,22 +6,30 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
-#include "cache/manifest_names.h"
 #include "cache/services.h"
+#include "cache/source.h"
 #include "oci/digest.h"
 #include "store/blob_store.h"
 
 namespace fairlead::cache {
 
-// Publishes a finished ingest of `size` bytes. Of a blob, `media_type` and `names` are empty.
-Result<void> keep_ingest(Services& services, const oci::Digest& digest,
-                         const std::string& media_type, std::uint64_t size,
-                         const ManifestNames& names, store::Ingest& ingest);
+// What was verified, as it goes into the store.
+struct Verified {
+  oci::Digest digest;
+  std::uint64_t size = 0;          // bytes
+  std::string media_type;          // of a manifest; empty: a blob
+  std::vector<oci::Digest> names;  // what a manifest names
+};
+
+// Publishes a finished ingest of what `source` holds.
+Result<void> keep_ingest(Services& services, const Source& source, Verified content,
+                         store::Ingest& ingest);
 
 // Stores a manifest that is at hand. Trouble is logged: the caller has the text all the same.
-bool keep_manifest(Services& services, const oci::Digest& digest, const std::string& media_type,
-                   std::string_view text, const ManifestNames& names);
+bool keep_manifest(Services& services, const Source& source, Verified content,
+                   std::string_view text);
 
 }  // namespace fairlead::cache

@@ -3,8 +3,10 @@
 
 #include <utility>
 
+#include "cache/cooldown.h"
 #include "cache/keep.h"
 #include "cache/knowledge.h"
+#include "cache/manifest_names.h"
 #include "oci/manifest.h"
 
 namespace fairlead::cache {
@@ -56,7 +58,13 @@ async::Task<Result<WholeManifest>> fetch_by_tag(Services& services, const Source
   learn_content(services.index, source, digest, text->size(), media_type);
   auto shared = std::make_shared<const std::string>(*std::move(text));
   const ManifestNames names = names_in(*shared);
-  auto keep = [&] { return keep_manifest(services, digest, media_type, *shared, names); };
+  learn_children(services.index, source, digest, names.manifests);
+  auto keep = [&] {
+    return keep_manifest(
+        services, source,
+        {.digest = digest, .size = shared->size(), .media_type = media_type, .names = names.all()},
+        *shared);
+  };
   co_await services.pool.run(keep);
   co_return WholeManifest{std::move(digest), std::move(media_type), std::move(shared)};
 }

@@ -87,6 +87,7 @@ async::Task<> Gateway::pull_manifest_by_tag(Exchange& exchange, cache::Source so
   auto resolved = co_await resolver_.resolve(source, exchange.operation.reference.text, policy);
   if (!resolved) co_return co_await respond_error(exchange, resolved.error());
   note_freshness(exchange, *resolved);
+  cache_.index.touch(resolved->digest, cache_.clock.wall());  // a HEAD is a use as well
   if (exchange.operation.is_head && resolved->size) {
     upstream::ContentHead head;
     head.digest = resolved->digest;
