@@ -86,9 +86,9 @@ Result<std::string> CacheAccess::ask(const std::string& command) {
 
 Result<cache::Purged> CacheAccess::purge(const std::vector<std::string>& patterns) {
   if (bookkeeper_) {
-    std::vector<cache::KeepPattern> parsed;
+    std::vector<cache::ImagePattern> parsed;
     for (const std::string& text : patterns)
-      parsed.push_back(cache::KeepPattern::parse(text).value());
+      parsed.push_back(cache::ImagePattern::parse(text).value());
     return cache::purge(*index_, *bookkeeper_, parsed);
   }
   const auto body = ask("/cache/purge" + control::query_of("pattern", patterns));

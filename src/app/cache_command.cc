@@ -61,7 +61,7 @@ int stats(CacheAccess& cache, bool is_json) {
   return 0;
 }
 
-int list(CacheAccess& cache, const std::optional<cache::KeepPattern>& pattern, bool is_json) {
+int list(CacheAccess& cache, const std::optional<cache::ImagePattern>& pattern, bool is_json) {
   const auto images = cache::list_images(cache.index(), pattern);
   if (is_json) {
     json::array out;
@@ -154,9 +154,9 @@ int verify(CacheAccess& cache, bool is_json) {
 }  // namespace
 
 int run_cache_command(const config::Config& config, const CacheCommand& command) {
-  std::vector<cache::KeepPattern> patterns;
+  std::vector<cache::ImagePattern> patterns;
   for (const std::string& text : command.patterns) {
-    auto pattern = cache::KeepPattern::parse(text);
+    auto pattern = cache::ImagePattern::parse(text);
     if (!pattern) return fail("\"" + text + "\" " + pattern.error());
     patterns.push_back(*std::move(pattern));
   }

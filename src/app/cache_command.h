@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "cache/keep_pattern.h"
+#include "cache/image_pattern.h"
 #include "config/config.h"
 
 namespace fairlead::app {

@@ -31,7 +31,7 @@ std::uint64_t excess(std::uint64_t bytes, std::uint64_t limit) {
 // One run's work: plan, remove, and again until the goal is met or nothing is left that may go.
 class Run {
  public:
-  Run(const index::Index& index, Bookkeeper& bookkeeper, const std::vector<KeepPattern>& keep,
+  Run(const index::Index& index, Bookkeeper& bookkeeper, const std::vector<ImagePattern>& keep,
       std::stop_token stop)
       : index_(index), bookkeeper_(bookkeeper), protection_(index, keep), stop_(std::move(stop)) {}
 

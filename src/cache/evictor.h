@@ -26,7 +26,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "cache/bookkeeper.h"
-#include "cache/keep_pattern.h"
+#include "cache/image_pattern.h"
 #include "index/index.h"
 #include "telemetry/log.h"
 
@@ -35,7 +35,7 @@ namespace fairlead::cache {
 struct EvictionLimits {
   std::uint64_t max_bytes = 0;      // of all stored content; 0: no limit
   std::chrono::seconds max_age{0};  // since the last use; 0: no limit
-  std::vector<KeepPattern> keep;
+  std::vector<ImagePattern> keep;
 };
 
 // What a run did.

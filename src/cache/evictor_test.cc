@@ -38,7 +38,7 @@ class EvictorTest : public StoredFixture {
     std::ranges::copy_if(of, std::back_inserter(found), [&](const auto& d) { return holds(d); });
     return found;
   }
-  static KeepPattern keep(std::string_view text) { return KeepPattern::parse(text).value(); }
+  static ImagePattern keep(std::string_view text) { return ImagePattern::parse(text).value(); }
   void tag(std::string_view repository, std::string_view name, const oci::Digest& digest) {
     index_.put_tag({"reg", repository, name, ""}, {.digest = digest});
   }

@@ -12,7 +12,7 @@ namespace {
 
 using RepositoryName = std::pair<std::string, std::string>;  // registry, repository
 
-bool is_wanted(const std::optional<KeepPattern>& pattern, std::string_view registry,
+bool is_wanted(const std::optional<ImagePattern>& pattern, std::string_view registry,
                std::string_view repository, std::string_view tag) {
   return !pattern || (pattern->matches_repository(registry, repository) &&
                       (!pattern->tag || pattern->matches_tag(tag)));
@@ -82,7 +82,7 @@ Inventory take_inventory(const index::Index& index) {
 }
 
 std::vector<ListedImage> list_images(const index::Index& index,
-                                     const std::optional<KeepPattern>& pattern) {
+                                     const std::optional<ImagePattern>& pattern) {
   std::map<RepositoryName, std::map<std::string, oci::Digest>> tags;
   index.for_each_tag([&](const index::TagKey& key, const index::TagInfo& info) {
     const RepositoryName name(key.registry, key.repository);

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "cache/keep_pattern.h"
+#include "cache/image_pattern.h"
 #include "index/index.h"
 #include "oci/digest.h"
 
@@ -37,7 +37,7 @@ struct ListedImage {
 };
 // Sorted by name. No pattern: all.
 std::vector<ListedImage> list_images(const index::Index& index,
-                                     const std::optional<KeepPattern>& pattern);
+                                     const std::optional<ImagePattern>& pattern);
 
 // `digest` and all that it names, and that names in turn, as far as it is stored.
 using Digests = std::unordered_set<oci::Digest>;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cache/freshness.h"
-#include "cache/keep_pattern.h"
+#include "cache/image_pattern.h"
 
 namespace fairlead::cache {
 
@@ -16,7 +16,7 @@ struct CacheOptions {
   std::string directory;
   std::uint64_t max_size = std::uint64_t{10} << 30;        // bytes of stored content; 0: no limit
   std::chrono::milliseconds max_age{0};                    // since the last use; 0: no limit
-  std::vector<KeepPattern> keep;                           // what eviction leaves alone
+  std::vector<ImagePattern> keep;                          // what eviction leaves alone
   std::chrono::milliseconds scrub{std::chrono::days(30)};  // all is read once in it; 0: never
   FreshnessPolicy freshness;                               // routes may say otherwise
 };

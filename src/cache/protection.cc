@@ -16,24 +16,24 @@ namespace {
 // There are many links and few repositories.
 class RepositoryMatcher {
  public:
-  explicit RepositoryMatcher(const std::vector<KeepPattern>& keep) : keep_(keep) {}
+  explicit RepositoryMatcher(const std::vector<ImagePattern>& keep) : keep_(keep) {}
 
   bool covers_all_of(std::string_view registry, std::string_view repository) {
     std::string name = std::string(registry).append("/").append(repository);
     if (const auto known = known_.find(name); known != known_.end()) return known->second;
-    const bool covered = std::ranges::any_of(keep_, [&](const KeepPattern& pattern) {
+    const bool covered = std::ranges::any_of(keep_, [&](const ImagePattern& pattern) {
       return !pattern.tag && pattern.matches_repository(registry, repository);
     });
     return known_.emplace(std::move(name), covered).first->second;
   }
 
  private:
-  const std::vector<KeepPattern>& keep_;
+  const std::vector<ImagePattern>& keep_;
   std::unordered_map<std::string, bool> known_;
 };
 
-bool is_kept_tag(const std::vector<KeepPattern>& keep, const index::TagKey& key) {
-  return std::ranges::any_of(keep, [&](const KeepPattern& pattern) {
+bool is_kept_tag(const std::vector<ImagePattern>& keep, const index::TagKey& key) {
+  return std::ranges::any_of(keep, [&](const ImagePattern& pattern) {
     return pattern.tag && pattern.matches_tag(key.tag) &&
            pattern.matches_repository(key.registry, key.repository);
   });
@@ -55,8 +55,8 @@ void add_closure(const index::Index& index, std::vector<oci::Digest> roots,
 
 }  // namespace
 
-Protection::Protection(const index::Index& index, const std::vector<KeepPattern>& keep) {
-  const auto has_tag = [](const KeepPattern& pattern) { return pattern.tag.has_value(); };
+Protection::Protection(const index::Index& index, const std::vector<ImagePattern>& keep) {
+  const auto has_tag = [](const ImagePattern& pattern) { return pattern.tag.has_value(); };
   if (!std::ranges::all_of(keep, has_tag)) {
     RepositoryMatcher matcher(keep);
     index.for_each_link(

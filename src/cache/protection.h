@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "cache/keep_pattern.h"
+#include "cache/image_pattern.h"
 #include "index/index.h"
 #include "oci/digest.h"
 
@@ -20,7 +20,7 @@ namespace fairlead::cache {
 class Protection {
  public:
   // Looks at every link and tag: not for the request path.
-  Protection(const index::Index& index, const std::vector<KeepPattern>& keep);
+  Protection(const index::Index& index, const std::vector<ImagePattern>& keep);
 
   [[nodiscard]] bool covers(const oci::Digest& digest) const;
 

@@ -19,15 +19,15 @@ struct Tag {
   oci::Digest digest;
 };
 
-bool matches_repository(const std::vector<KeepPattern>& patterns, const RepositoryName& name) {
-  return std::ranges::any_of(patterns, [&](const KeepPattern& pattern) {
+bool matches_repository(const std::vector<ImagePattern>& patterns, const RepositoryName& name) {
+  return std::ranges::any_of(patterns, [&](const ImagePattern& pattern) {
     return !pattern.tag && pattern.matches_repository(name.first, name.second);
   });
 }
 
-bool matches_tag(const std::vector<KeepPattern>& patterns, const RepositoryName& name,
+bool matches_tag(const std::vector<ImagePattern>& patterns, const RepositoryName& name,
                  const std::string& tag) {
-  return std::ranges::any_of(patterns, [&](const KeepPattern& pattern) {
+  return std::ranges::any_of(patterns, [&](const ImagePattern& pattern) {
     return pattern.matches_repository(name.first, name.second) &&
            (!pattern.tag || pattern.matches_tag(tag));
   });
@@ -38,7 +38,7 @@ struct Split {
   std::map<RepositoryName, Digests> left;
   std::map<RepositoryName, Digests> gone;
 };
-Split remove_tags(index::Index& index, const std::vector<KeepPattern>& patterns) {
+Split remove_tags(index::Index& index, const std::vector<ImagePattern>& patterns) {
   std::map<RepositoryName, std::vector<Tag>> tags;
   index.for_each_tag([&](const index::TagKey& key, const index::TagInfo& info) {
     tags[{std::string(key.registry), std::string(key.repository)}].push_back(
@@ -58,7 +58,7 @@ Split remove_tags(index::Index& index, const std::vector<KeepPattern>& patterns)
 }  // namespace
 
 Result<Purged> purge(index::Index& index, Bookkeeper& bookkeeper,
-                     const std::vector<KeepPattern>& patterns) {
+                     const std::vector<ImagePattern>& patterns) {
   Split tags = remove_tags(index, patterns);
 
   // The permissions that go, and how many each content keeps.
@@ -81,7 +81,7 @@ Result<Purged> purge(index::Index& index, Bookkeeper& bookkeeper,
     if (!kept.contains(digest)) ownerless.insert(digest);
   }
   // Everything: also what was found without an owner.
-  const bool is_all = std::ranges::any_of(patterns, [](const KeepPattern& pattern) {
+  const bool is_all = std::ranges::any_of(patterns, [](const ImagePattern& pattern) {
     return !pattern.tag && pattern.repository == "**";
   });
   if (is_all) {

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "cache/bookkeeper.h"
-#include "cache/keep_pattern.h"
+#include "cache/image_pattern.h"
 #include "index/index.h"
 
 namespace fairlead::cache {
@@ -22,6 +22,6 @@ struct Purged {
 // A pattern with a tag leaves what other tags of the same repository still mean. Blocks; durable
 // when it returns.
 Result<Purged> purge(index::Index& index, Bookkeeper& bookkeeper,
-                     const std::vector<KeepPattern>& patterns);
+                     const std::vector<ImagePattern>& patterns);
 
 }  // namespace fairlead::cache

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads `cache`.
-#include "cache/keep_pattern.h"
+#include "cache/image_pattern.h"
 #include "config/schema.h"
 
 namespace fairlead::config {
@@ -12,12 +12,12 @@ constexpr std::size_t kMaxSize = std::size_t{1} << 50;
 constexpr std::size_t kMaxPatterns = 1000;
 constexpr std::chrono::hours kMaxDuration{24 * 3650};
 
-void read_keep(const Value& keep, std::vector<cache::KeepPattern>& out) {
+void read_keep(const Value& keep, std::vector<cache::ImagePattern>& out) {
   out.clear();
   for (const Value& item : keep.items(kMaxPatterns)) {
     const auto text = item.text();
     if (!text) continue;
-    auto pattern = cache::KeepPattern::parse(*text);
+    auto pattern = cache::ImagePattern::parse(*text);
     if (pattern) {
       out.push_back(*std::move(pattern));
     } else {

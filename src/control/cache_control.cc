@@ -64,9 +64,9 @@ async::Task<> CacheControl::handle(const http::Request& request, http::Responder
 }
 
 CacheControl::Answer CacheControl::purge(std::string_view query) {
-  std::vector<cache::KeepPattern> patterns;
+  std::vector<cache::ImagePattern> patterns;
   for (const std::string& text : values_of(query, "pattern")) {
-    auto pattern = cache::KeepPattern::parse(text);
+    auto pattern = cache::ImagePattern::parse(text);
     if (!pattern) return {.status = 400, .body = write_error(pattern.error())};
     patterns.push_back(*std::move(pattern));
   }

@@ -27,7 +27,7 @@ struct Limits {
 struct ServerOptions {
   std::vector<std::string> listen{"127.0.0.1:5000"};  // host:port, [v6]:port, unix:/path
   TlsOptions tls;
-  std::size_t workers = 0;  // 0: one per core
+  std::size_t workers = 0;   // 0: one per core
   bool is_announced = true;  // in the log: "listening on ..."
   Limits limits;
 };

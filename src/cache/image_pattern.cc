@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cache/keep_pattern.h"
+#include "cache/image_pattern.h"
 
 #include <cstddef>
 
@@ -22,7 +22,7 @@ std::string_view repository_part(std::string_view name) {
 
 }  // namespace
 
-std::expected<KeepPattern, std::string> KeepPattern::parse(std::string_view text) {
+std::expected<ImagePattern, std::string> ImagePattern::parse(std::string_view text) {
   constexpr const char* kExample = "write registry/repository[:tag], such as ";
   if (text.contains('@')) {
     return std::unexpected("names a digest; write a tag, or only the repository");
@@ -40,7 +40,7 @@ std::expected<KeepPattern, std::string> KeepPattern::parse(std::string_view text
                     "'.', '_', '-', '/', '*' and '**', and ") +
         kExample + "ghcr.io/team/**");
   }
-  KeepPattern pattern{.repository = std::string(name), .tag = std::nullopt};
+  ImagePattern pattern{.repository = std::string(name), .tag = std::nullopt};
   if (colon == std::string_view::npos) return pattern;
   const std::string_view tag = text.substr(colon + 1);
   if (!oci::is_tag_glob(tag)) {
@@ -52,11 +52,11 @@ std::expected<KeepPattern, std::string> KeepPattern::parse(std::string_view text
   return pattern;
 }
 
-bool KeepPattern::matches_repository(std::string_view registry, std::string_view name) const {
+bool ImagePattern::matches_repository(std::string_view registry, std::string_view name) const {
   return oci::matches_glob(repository, std::string(registry).append("/").append(name));
 }
 
-bool KeepPattern::matches_tag(std::string_view name) const {
+bool ImagePattern::matches_tag(std::string_view name) const {
   return !tag || oci::matches_glob(*tag, name);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// KeepPattern: what eviction leaves alone, as an operator writes it. Pure.
+// ImagePattern: which images an operator means, to keep, to list or to purge them. Pure.
 //
 //   docker.io/library/alpine:3.*    what the tags of this repository that begin with "3." mean
 //   ghcr.io/team/**                 everything of all repositories below team/
@@ -16,18 +16,18 @@
 
 namespace fairlead::cache {
 
-struct KeepPattern {
+struct ImagePattern {
   std::string repository;          // a glob on "registry/repository"
   std::optional<std::string> tag;  // a glob; none: everything of the repository
 
   // An error is what is wrong with the text and what to write; it does not quote the text.
-  static std::expected<KeepPattern, std::string> parse(std::string_view text);
+  static std::expected<ImagePattern, std::string> parse(std::string_view text);
 
   [[nodiscard]] bool matches_repository(std::string_view registry, std::string_view name) const;
   // Whether `tag` of a repository that matches is meant.
   [[nodiscard]] bool matches_tag(std::string_view name) const;
 
-  friend bool operator==(const KeepPattern&, const KeepPattern&) = default;
+  friend bool operator==(const ImagePattern&, const ImagePattern&) = default;
 };
 
 }  // namespace fairlead::cache

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cache/keep_pattern.h"
+#include "cache/image_pattern.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,12 +11,12 @@ using ::testing::HasSubstr;
 
 bool matches(std::string_view pattern, std::string_view registry, std::string_view repository,
              std::string_view tag) {
-  const auto parsed = KeepPattern::parse(pattern);
+  const auto parsed = ImagePattern::parse(pattern);
   EXPECT_TRUE(parsed) << pattern << ": " << (parsed ? "" : parsed.error());
   return parsed && parsed->matches_repository(registry, repository) && parsed->matches_tag(tag);
 }
 
-TEST(KeepPattern, Matches) {
+TEST(ImagePattern, Matches) {
   EXPECT_TRUE(matches("docker.io/library/alpine:3.*", "docker.io", "library/alpine", "3.20"));
   EXPECT_FALSE(matches("docker.io/library/alpine:3.*", "docker.io", "library/alpine", "edge"));
   EXPECT_FALSE(matches("docker.io/library/alpine:3.*", "ghcr.io", "library/alpine", "3.20"));
@@ -31,9 +31,9 @@ TEST(KeepPattern, Matches) {
   EXPECT_TRUE(matches("corp:5000/app", "corp:5000", "app", "v1"));
 }
 
-TEST(KeepPattern, SaysWhatIsWrongAndWhatToWrite) {
+TEST(ImagePattern, SaysWhatIsWrongAndWhatToWrite) {
   const auto error = [](std::string_view text) {
-    const auto parsed = KeepPattern::parse(text);
+    const auto parsed = ImagePattern::parse(text);
     EXPECT_FALSE(parsed) << text;
     return parsed ? std::string() : parsed.error();
   };
