@@ -87,6 +87,7 @@ Result<std::string> CacheAccess::ask(const std::string& command) {
 Result<cache::Purged> CacheAccess::purge(const std::vector<std::string>& patterns) {
   if (bookkeeper_) {
     std::vector<cache::ImagePattern> parsed;
+    parsed.reserve(patterns.size());
     for (const std::string& text : patterns)
       parsed.push_back(cache::ImagePattern::parse(text).value());
     return cache::purge(*index_, *bookkeeper_, parsed);

@@ -150,6 +150,20 @@ TEST(Config, RoutesReplaceTheDefaults) {
   EXPECT_EQ(config.routes[3].match, "");
 }
 
+TEST(Config, ARouteSaysHowItIsServed) {
+  const Config config = good(
+      "routes:\n"
+      "- {match: a/, to: ghcr.io/a/, fresh_for: 0s, cooldown: 3d, repositories: a/*, deny: [a/b]}\n"
+      "- {match: b/, to: ghcr.io/b/}\n");
+  const routing::RoutePolicy& policy = config.routes[0].policy;
+  EXPECT_EQ(policy.fresh_for, 0ms);
+  EXPECT_EQ(policy.cooldown, 72h);
+  EXPECT_TRUE(policy.admits("a/c"));
+  EXPECT_FALSE(policy.admits("a/b") || policy.admits("a/c/d"));
+  EXPECT_FALSE(config.routes[1].policy.fresh_for);
+  EXPECT_TRUE(config.routes[1].policy.admits("b/any/thing"));
+}
+
 TEST(Config, DefaultRoutesReachTheFilesRegistries) {
   const Config config = good("registries: {corp: {url: https://r.corp.example}}");
   std::vector<routing::RegistryName> names;
@@ -174,6 +188,12 @@ TEST(Config, EverySettingHasAVariable) {
                       {"FAIRLEAD_SERVER_LIMITS_HEADER_BYTES", "8KiB"},
                       {"FAIRLEAD_SERVER_LIMITS_DRAIN", "9s"},
                       {"FAIRLEAD_CACHE_DIRECTORY", "/cache"},
+                      {"FAIRLEAD_CACHE_MAX_SIZE", "5GiB"},
+                      {"FAIRLEAD_CACHE_MAX_AGE", "7d"},
+                      {"FAIRLEAD_CACHE_FRESH_FOR", "10s"},
+                      {"FAIRLEAD_CACHE_STALE_IF_ERROR", "1h"},
+                      {"FAIRLEAD_CACHE_SCRUB", "2d"},
+                      {"FAIRLEAD_CACHE_KEEP", "a/b, c/**:1"},
                       {"FAIRLEAD_LOG_LEVEL", "debug"},
                       {"FAIRLEAD_LOG_FORMAT", "json"}};
   const Config config = good("", fake);
@@ -186,6 +206,13 @@ TEST(Config, EverySettingHasAVariable) {
   EXPECT_EQ(config.server.limits.header_bytes, 8192U);
   EXPECT_EQ(config.server.limits.drain, 9s);
   EXPECT_EQ(config.cache.directory, "/cache");
+  EXPECT_EQ(config.cache.max_size, std::uint64_t{5} << 30);
+  EXPECT_EQ(config.cache.max_age, 24h * 7);
+  EXPECT_EQ(config.cache.freshness.fresh_for, 10s);
+  EXPECT_EQ(config.cache.freshness.stale_if_error, 1h);
+  EXPECT_EQ(config.cache.scrub, 48h);
+  ASSERT_THAT(config.cache.keep, SizeIs(2));
+  EXPECT_EQ(config.cache.keep[1].tag, "1");
   EXPECT_EQ(config.log.level, telemetry::LogLevel::Debug);
   EXPECT_EQ(config.log.format, telemetry::LogFormat::Json);
   EXPECT_THAT(config.warnings, IsEmpty());

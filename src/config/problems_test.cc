@@ -52,6 +52,18 @@ TEST(Problems, Shapes) {
   });
 }
 
+TEST(Problems, Patterns) {
+  EXPECT_THAT(problems_of("cache: {keep: [a/b, nonsense, \"x/[a\"]}"), SizeIs(2));
+  EXPECT_THAT(problems_of("routes: [{match: a, to: ghcr.io/a, deny: [\"A b\"]}]"),
+              ElementsAre(HasSubstr("routes[0].deny[0]: \"A b\" is no pattern")));
+  EXPECT_THAT(problems_of("routes: [{match: a, to: ghcr.io/a, repositories: []}]"),
+              ElementsAre(HasSubstr("must name at least one repository")));
+  EXPECT_THAT(problems_of("cache: {index: redis://x}"),
+              ElementsAre("f.yaml:1: cache.index: redis is not built yet in this version"));
+  EXPECT_THAT(problems_of("cache: {index: leveldb}"),
+              ElementsAre("f.yaml:1: cache.index: \"leveldb\" is not sqlite"));
+}
+
 TEST(Problems, UnknownKeysSuggestTheNearest) {
   expect_each({
       {"sever: {}", "f.yaml:1: sever: unknown key; did you mean server?"},

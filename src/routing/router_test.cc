@@ -35,6 +35,22 @@ std::string ask_for(const Router& router, std::string_view repository) {
   return ask(router, {.repository = repository});
 }
 
+TEST(Router, ATargetHasThePolicyOfItsRoute) {
+  const Router router = build({{.match = "a/", .to = "zot/a/", .policy = {.deny = {"a/secret"}}},
+                               {.match = "", .to = "zot/"}});
+  EXPECT_FALSE(router.route({.repository = "a/secret"})->policy->admits("a/secret"));
+  EXPECT_TRUE(router.route({.repository = "b/secret"})->policy->admits("b/secret"));
+}
+
+TEST(RoutePolicy, DenyGoesBeforeRepositories) {
+  const RoutePolicy policy{.repositories = {"team/**"}, .deny = {"team/*/private"}};
+  EXPECT_TRUE(policy.admits("team/app"));
+  EXPECT_TRUE(policy.admits("team/app/web"));
+  EXPECT_FALSE(policy.admits("team/app/private"));
+  EXPECT_FALSE(policy.admits("other/app"));
+  EXPECT_TRUE(RoutePolicy{}.admits("any/thing"));
+}
+
 TEST(Router, WithoutRoutesThereIsNone) {
   EXPECT_EQ(ask_for(build({}), "docker.io/library/alpine"), "none");
 }
