@@ -15,7 +15,7 @@ from testbed import raw_http
 from testbed.disk import fill, small_disk
 from testbed.faulty_upstream import FaultyUpstream, UpstreamProcess
 from testbed.pulling import (
-    IMPATIENT,
+    FOREIGN,
     assert_cached,
     assert_not_completed,
     assert_nothing_kept,
@@ -49,25 +49,6 @@ from testbed.upstream_faults import (
 from testbed.waiting import wait_until
 
 LAYER = patterned(600_000, seed=1)
-FOREIGN = "127.0.0.2"  # to the gateway, some other party's machine
-
-
-@pytest.fixture
-def upstream():
-    with FaultyUpstream() as server:
-        yield server
-
-
-@pytest.fixture
-def gateway(upstream):
-    with serving(upstream) as fairlead:
-        yield fairlead
-
-
-@pytest.fixture
-def impatient(upstream):
-    with serving(upstream, timeouts=IMPATIENT) as fairlead:
-        yield fairlead
 
 
 # Lies about bytes.

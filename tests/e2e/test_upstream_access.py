@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from testbed.faulty_upstream import FaultyUpstream
 from testbed.pulling import (
+    FOREIGN,
     IMPATIENT,
     assert_not_completed,
     assert_nothing_kept,
@@ -35,25 +36,6 @@ from testbed.upstream_tokens import TokenService, basic
 
 LAYER = patterned(200_000, seed=1)
 USER, PASSWORD = "robot", "pa55,w:ord"
-FOREIGN = "127.0.0.2"  # to the gateway, some other party's machine
-
-
-@pytest.fixture
-def upstream():
-    with FaultyUpstream() as server:
-        yield server
-
-
-@pytest.fixture
-def gateway(upstream):
-    with serving(upstream) as fairlead:
-        yield fairlead
-
-
-@pytest.fixture
-def impatient(upstream):
-    with serving(upstream, timeouts=IMPATIENT) as fairlead:
-        yield fairlead
 
 
 # Refusals and outages, in the protocol's own words.

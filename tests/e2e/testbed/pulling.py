@@ -15,6 +15,7 @@ from .faulty_upstream import INDEX, MANIFEST, FaultyUpstream
 from .upstream_faults import digest_of
 from .waiting import wait_until
 
+FOREIGN = "127.0.0.2"  # to the gateway, some other party's machine
 IMPATIENT = {"connect": "1s", "first_byte": "1s", "stall": "1s"}
 
 
