@@ -25,6 +25,10 @@ std::unexpected<Error> client_gone() {
   return client_error(Code::Cancelled, "the client closed the connection");
 }
 
+std::unexpected<Error> beyond_length() {
+  return internal_error(Code::Internal, "more body than its Content-Length");
+}
+
 }  // namespace
 
 std::unique_ptr<char[]> BufferPool::take() {
@@ -258,7 +262,7 @@ async::Task<Result<void>> Responder::send(ResponseHead head, std::string_view bo
 void Responder::begin(ResponseHead head) {
   status_ = head.status();
   has_begun_ = true;
-  remaining_ = head.content_length().value_or(0);
+  remaining_ = head.content_length();
   // Without a length, HTTP/1.0 tells the end by closing.
   if (!head.content_length() && connection_.request_.minor_version == 0)
     connection_.must_close_ = true;
@@ -271,12 +275,18 @@ async::Task<Result<void>> Responder::flush() {
   co_return co_await connection_.send_all(as_byte_view(head), {});
 }
 
+bool Responder::take(std::uint64_t bytes) {
+  if (remaining_ && *remaining_ < bytes) return false;
+  if (remaining_) *remaining_ -= bytes;
+  return true;
+}
+
 async::Task<Result<void>> Responder::write(ByteView bytes) {
-  if (bytes.empty()) co_return Result<void>{};
+  if (bytes.empty() || connection_.request_.is_head()) co_return Result<void>{};
+  if (!take(bytes.size())) co_return beyond_length();
   std::string head = std::exchange(pending_head_, {});
   body_bytes_ += bytes.size();
   if (!is_chunked_) {
-    remaining_ -= std::min<std::uint64_t>(remaining_, bytes.size());
     co_return co_await connection_.send_all(as_byte_view(head), bytes);
   }
   char size[24];
@@ -287,6 +297,8 @@ async::Task<Result<void>> Responder::write(ByteView bytes) {
 }
 
 async::Task<Result<void>> Responder::send_file(int fd, std::uint64_t offset, std::uint64_t length) {
+  if (connection_.request_.is_head()) co_return Result<void>{};
+  if (remaining_ && *remaining_ < length) co_return beyond_length();
   if (is_chunked_) co_return co_await send_file_chunked(fd, offset, length);
   // Small bodies go out with their head in one call.
   constexpr std::uint64_t kSmall = 16 * 1024;
@@ -300,7 +312,7 @@ async::Task<Result<void>> Responder::send_file(int fd, std::uint64_t offset, std
       co_return internal_error(Code::Io, "a stored file ended early");
     }
     body_bytes_ += length;
-    remaining_ -= std::min(remaining_, length);
+    take(length);
     co_return co_await connection_.send_all(as_byte_view(head_and_body), {});
   }
   if (auto flushed = co_await flush(); !flushed) co_return flushed;
@@ -320,7 +332,7 @@ async::Task<Result<void>> Responder::send_file(int fd, std::uint64_t offset, std
     offset += io.bytes;
     length -= io.bytes;
     body_bytes_ += io.bytes;
-    remaining_ -= std::min<std::uint64_t>(remaining_, io.bytes);
+    take(io.bytes);
     share += io.bytes;
     if (share >= kFairShare && length > 0) {
       share = 0;
@@ -351,7 +363,7 @@ async::Task<Result<void>> Responder::end() {
     if (auto sent = co_await connection_.send_all(as_byte_view("0\r\n\r\n"), {}); !sent)
       co_return sent;
   }
-  has_ended_ = remaining_ == 0 || connection_.request_.is_head();
+  has_ended_ = remaining_.value_or(0) == 0 || connection_.request_.is_head();
   co_return Result<void>{};
 }
 

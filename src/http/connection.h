@@ -36,7 +36,8 @@ class Responder {
   async::Task<Result<void>> send(ResponseHead head, std::string_view body);
 
   // An answer whose body follows in pieces: begin, any number of write and send_file, end.
-  // The head goes out with the first piece, or by flush().
+  // The head goes out with the first piece, or by flush(). Of an answer to HEAD only that goes out;
+  // more than the promised Content-Length is an error, and cuts the connection.
   void begin(ResponseHead head);
   async::Task<Result<void>> flush();
   async::Task<Result<void>> write(ByteView bytes);
@@ -64,7 +65,9 @@ class Responder {
   bool is_chunked_ = false;
   int status_ = 0;
   std::uint64_t body_bytes_ = 0;
-  std::uint64_t remaining_ = 0;  // of the promised Content-Length
+  // False: there is no room for `bytes` more in the promised length.
+  bool take(std::uint64_t bytes);
+  std::optional<std::uint64_t> remaining_;  // of the promised Content-Length
 };
 
 // Answers one request. Returning without an answer in full cuts the connection: what has been

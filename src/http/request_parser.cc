@@ -77,7 +77,6 @@ bool may_begin_request(char first) { return is_visible(first) || first == '\r' |
 class RequestParser::Beast final : public beast_http::basic_parser<true> {
  public:
   Request* request = nullptr;
-  int major_version = 0;
   std::size_t hosts = 0;
   std::size_t content_lengths = 0;
   std::size_t transfer_encodings = 0;
@@ -94,7 +93,6 @@ class RequestParser::Beast final : public beast_http::basic_parser<true> {
     request->method = text(method);
     request->target = text(target);
     request->minor_version = version % 10;
-    major_version = version / 10;
   }
   void on_response_impl(int, BeastText, int, BeastError&) override {}
   void on_field_impl(beast_http::field field, BeastText name, BeastText value,
@@ -167,7 +165,6 @@ std::expected<void, Refusal> RequestParser::parse_head(std::string_view head, Re
   if (!beast_->is_header_done()) return std::unexpected(Refusal{400, "malformed request"});
 
   const auto& found = *beast_;
-  if (found.major_version != 1) return std::unexpected(Refusal{505, "HTTP version not supported"});
   if (found.content_lengths > 1) return std::unexpected(Refusal{400, "repeated Content-Length"});
   if (found.content_lengths > 0 && found.transfer_encodings > 0) {
     return std::unexpected(Refusal{400, "Content-Length together with Transfer-Encoding"});

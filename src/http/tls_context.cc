@@ -41,10 +41,6 @@ Result<std::shared_ptr<SSL_CTX>> make_context(const TlsOptions& options) {
   if (SSL_CTX_use_PrivateKey_file(context.get(), options.key.c_str(), SSL_FILETYPE_PEM) != 1) {
     return tls_error("key " + options.key);
   }
-  if (SSL_CTX_check_private_key(context.get()) != 1) {
-    return tls_error("key " + options.key + " does not belong to certificate " +
-                     options.certificate);
-  }
   if (!options.client_ca.empty()) {
     if (SSL_CTX_load_verify_locations(context.get(), options.client_ca.c_str(), nullptr) != 1) {
       return tls_error("client CA " + options.client_ca);

@@ -14,9 +14,7 @@ import pytest
 from testbed import ceph, clients, fairlead, images
 from testbed.certificates import Authority
 from testbed.fairlead import Fairlead
-from testbed.faulty_upstream import FaultyUpstream
 from testbed.process import Process
-from testbed.pulling import IMPATIENT, serving
 from testbed.registry import Htpasswd, Registry, TokenAuth, s3_storage
 from testbed.token_server import TokenServer
 
@@ -210,24 +208,3 @@ def directory(tmp_path):
     """A directory that is gone after the test."""
     yield tmp_path
     shutil.rmtree(tmp_path, ignore_errors=True)
-
-
-# A gateway before a registry that misbehaves on command; tests that need another override these.
-
-
-@pytest.fixture
-def upstream():
-    with FaultyUpstream() as server:
-        yield server
-
-
-@pytest.fixture
-def gateway(upstream):
-    with serving(upstream) as fairlead:
-        yield fairlead
-
-
-@pytest.fixture
-def impatient(upstream):
-    with serving(upstream, timeouts=IMPATIENT) as fairlead:
-        yield fairlead

@@ -2,18 +2,18 @@
 """What leaves the cache when it is full or old, and what never does.
 
 Over `max_size` the least recently used goes, down to 90 % of it. Images here have one layer of
-100 000 bytes or a few, and less than 1000 bytes besides. Two uses within a second count as one, so
-that a use that is to count is `a_second_later`.
+100 000 bytes or a few, and less than 1000 bytes besides. Two uses within some milliseconds count as
+one, so that a use that is to count is `a_moment_later`.
 """
 
 import time
-
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from testbed import raw_http, stored
+from testbed import images, raw_http, stored
 from testbed.faulty_upstream import FaultyUpstream
 from testbed.pulling import assert_right, kept, manifest, pull, pull_image, serving
+from testbed.registry import Registry
 from testbed.upstream_faults import digest_of, patterned
 from testbed.waiting import wait_until
 
@@ -44,9 +44,9 @@ def use(gateway, upstream, *names):
     return found[0] if len(found) == 1 else found
 
 
-def a_second_later():
-    then = time.monotonic() + 1.1
-    wait_until(lambda: time.monotonic() > then, "a second to pass")
+def a_moment_later():
+    then = time.monotonic() + 0.1
+    wait_until(lambda: time.monotonic() > then, "a moment to pass", every=0.02)
 
 
 def held(gateway, digests):
@@ -71,7 +71,7 @@ def test_the_least_recently_used_goes_first(upstream):
         add(upstream, name)
     with serving(upstream, {"max_size": "1MiB"}) as gateway:
         images = {name: use(gateway, upstream, name) for name in names}
-        a_second_later()
+        a_moment_later()
         use(gateway, upstream, "a")
         images["new"] = use(gateway, upstream, "new")
         wait_for_room(gateway, MIB * 9 // 10)
@@ -104,7 +104,7 @@ def test_an_image_in_use_stays_whole(upstream):
     with serving(upstream, {"max_size": "1MiB"}) as gateway:
         used = use(gateway, upstream, "used")
         unused = use(gateway, upstream, "unused")
-        a_second_later()
+        a_moment_later()
         manifest(gateway, "1", "used")
         filler = use(gateway, upstream, "filler")
         more = use(gateway, upstream, "more")
@@ -122,7 +122,7 @@ def test_an_old_image_goes_before_any_part_of_a_used_one(upstream):
         add(upstream, name)
     with serving(upstream, {"max_size": "1MiB"}) as gateway:
         used, old = use(gateway, upstream, "used", "old")
-        a_second_later()
+        a_moment_later()
         manifest(gateway, "1", "used")
         for name in names:
             filler = use(gateway, upstream, name)
@@ -142,7 +142,7 @@ def test_a_head_is_a_use(upstream, reference):
     with serving(upstream, {"max_size": "1MiB"}) as gateway:
         used = use(gateway, upstream, "used")
         early = use(gateway, upstream, *names[:5])
-        a_second_later()
+        a_moment_later()
         manifest(gateway, "1" if reference == "tag" else digest, "used", method="HEAD")
         use(gateway, upstream, *names[5:])
         wait_for_room(gateway, MIB)
@@ -160,7 +160,7 @@ def test_an_index_in_use_keeps_its_platforms(upstream):
         manifest(gateway, "1", "multi")
         parts = {digest for child in children for digest in pull_image(gateway, child, "multi")}
         early = use(gateway, upstream, *names[:5])
-        a_second_later()
+        a_moment_later()
         manifest(gateway, "1", "multi")
         use(gateway, upstream, *names[5:])
         wait_for_room(gateway, MIB)
@@ -193,7 +193,7 @@ def test_a_layer_outlives_the_image_it_came_with(upstream):
     with serving(upstream, {"max_size": "1MiB"}) as gateway:
         old, new = use(gateway, upstream, "old", "new")
         use(gateway, upstream, *names[:2])
-        a_second_later()
+        a_moment_later()
         manifest(gateway, "1", "new")
         use(gateway, upstream, *names[2:])
         wait_until_gone(gateway, old - new)
@@ -323,3 +323,25 @@ def test_the_space_is_returned(upstream):
         assert stored.bytes_held(gateway.cache_directory) <= MIB + files * 4096
         # Nor is it held by a file that is open and has no name any more.
         assert stored.open_but_removed(gateway.pid) == []
+
+
+# A real client.
+
+
+@pytest.mark.parametrize("client", ["skopeo"], indirect=True)
+def test_a_client_pulls_what_stayed_and_what_went(client, tmp_path):
+    """Three images of 400 KiB where two have room."""
+    with Registry(tmp_path) as registry, serving(registry, {"max_size": "1MiB"}) as gateway:
+        for name in ("first", "second", "third"):
+            image = images.image([images.noise_layer(f"evicted-{name}", 400_000)])
+            images.push(registry.url, f"evicted/{name}", image, "1")
+        for name in ("first", "second", "third"):
+            for _ in range(2):
+                client.pull(gateway.host, f"evicted/{name}", "1")
+        wait_for_room(gateway, MIB)
+        seen = len(gateway.records(outcome="fill"))
+        client.pull(gateway.host, "evicted/third", "1")
+        client.pull(gateway.host, "evicted/second", "1")
+        assert len(gateway.records(outcome="fill")) == seen
+        client.pull(gateway.host, "evicted/first", "1")
+        assert len(gateway.records(outcome="fill")) > seen

@@ -14,6 +14,7 @@ import pytest
 from testbed import raw_http
 from testbed.disk import fill, small_disk
 from testbed.faulty_upstream import FaultyUpstream, UpstreamProcess
+from testbed.misbehaving import gateway, impatient, upstream  # noqa: F401
 from testbed.pulling import (
     FOREIGN,
     assert_cached,

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from testbed.faulty_upstream import FaultyUpstream
+from testbed.misbehaving import gateway, impatient, upstream  # noqa: F401
 from testbed.pulling import (
     FOREIGN,
     IMPATIENT,

@@ -35,7 +35,7 @@ void check_told(const std::string& line, std::string_view text) {
 
 void check_loaded(const config::Config& loaded, std::string_view text) {
   check(!loaded.server.listen.empty());
-  check(!loaded.cache_directory.empty());
+  check(!loaded.cache.directory.empty());
   check(loaded.server.tls.certificate.empty() == loaded.server.tls.key.empty());
   std::vector<routing::RegistryName> names;
   for (const auto& registry : loaded.registries) {
