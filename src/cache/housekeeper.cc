@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <tuple>
 #include <utility>
 
 #include "cache/reconcile.h"
@@ -53,7 +54,7 @@ void Housekeeper::make_room() {
   const std::uint64_t wanted = services_.space.take_wanted();
   // What is larger than all that is stored would cost all of it, and might still not fit.
   if (wanted > 0 && wanted <= services_.index.totals().bytes) {
-    (void)evictor_.make_room(wanted, stop_.get_token());
+    std::ignore = evictor_.make_room(wanted, stop_.get_token());
   }
   const SteadyTime now = services_.clock.steady();
   const bool is_over = options_.max_size > 0 && services_.index.totals().bytes > options_.max_size;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/keep.h"
 
+#include <tuple>
 #include <utility>
 
 namespace fairlead::cache {
@@ -14,7 +15,7 @@ Result<void> keep_ingest(Services& services, const Source& source, Verified cont
   services.index.add_link(source.registry_name, source.repository, content.digest);
   services.space.grew();
   // An index that cannot be written says so itself; what is stored is good all the same.
-  (void)services.index.flush();
+  std::ignore = services.index.flush();
   return {};
 }
 

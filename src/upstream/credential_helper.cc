@@ -69,6 +69,7 @@ class Child {
 
 Result<pid_t> spawn(const std::vector<std::string>& argv, int input, int output) {
   std::vector<char*> arguments;
+  arguments.reserve(argv.size() + 1);
   for (const std::string& argument : argv) {
     arguments.push_back(const_cast<char*>(argument.c_str()));  // posix_spawn changes none
   }
