@@ -24,6 +24,7 @@ def serving(
     cache: dict | None = None,
     workers: int | None = None,
     route: dict | None = None,
+    env: dict | None = None,
     **registry,
 ) -> Fairlead:
     """A gateway in front of one registry, which it calls `up`, under its own names."""
@@ -36,7 +37,7 @@ def serving(
         config["cache"] = cache
     if workers:
         config["server"] = {"workers": workers}
-    return Fairlead(config)
+    return Fairlead(config, env=env)
 
 
 def fetch(gateway: Fairlead, path: str, **options) -> raw_http.Response:
