@@ -55,7 +55,7 @@ Result<void> check_cooldown(index::Index& index, const Source& source, const oci
 }
 
 void learn_children(index::Index& index, const Source& source, const oci::Digest& parent,
-                    const std::vector<oci::Digest>& children) {
+                    const index::DigestList& children) {
   const auto seen = index.seen(source.registry_name, source.repository, parent);
   if (!seen) return;
   for (const oci::Digest& child : children) {

@@ -41,7 +41,7 @@ Result<void> check_cooldown(index::Index& index, const Source& source, const oci
 
 // The manifests that an index names are as old as the index.
 void learn_children(index::Index& index, const Source& source, const oci::Digest& parent,
-                    const std::vector<oci::Digest>& children);
+                    const index::DigestList& children);
 
 // The same where the index is stored already.
 void learn_children(index::Index& index, const Source& source, const oci::Digest& parent);

@@ -48,7 +48,7 @@ void add_closure(const index::Index& index, std::vector<oci::Digest> roots,
     roots.pop_back();
     if (!seen.insert(fingerprint(digest)).second) continue;
     if (auto known = index.content(digest))
-      std::ranges::move(known->names, std::back_inserter(roots));
+      std::ranges::copy(known->names, std::back_inserter(roots));
   }
   covered.insert(covered.end(), seen.begin(), seen.end());
 }

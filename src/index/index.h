@@ -22,17 +22,18 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "index/digest_list.h"
 #include "oci/digest.h"
 
 namespace fairlead::index {
 
 struct ContentInfo {
-  std::string media_type;          // of a manifest, as a registry gave it; empty: a blob
-  std::uint64_t size = 0;          // bytes
-  bool is_stored = false;          // else only described; what follows is of stored content
-  WallTime created{};              // when it came into the store
-  WallTime last_use{};             // never before that of a stored manifest that names it
-  std::vector<oci::Digest> names;  // what a manifest names: children, config, layers
+  std::string media_type;  // of a manifest, as a registry gave it; empty: a blob
+  std::uint64_t size = 0;  // bytes
+  bool is_stored = false;  // else only described; what follows is of stored content
+  WallTime created{};      // when it came into the store
+  WallTime last_use{};     // never before that of a stored manifest that names it
+  DigestList names;        // what a manifest names: children, config, layers
 };
 
 // Which tag, seen how: registries may answer one tag with different manifests, depending on the
@@ -87,7 +88,7 @@ class Index {
   // It is in the store now, `created` = `last_use` = `now`. An empty media type does not replace
   // a known one. A use of what it names.
   virtual void add_stored(const oci::Digest& digest, std::string media_type, std::uint64_t size,
-                          std::vector<oci::Digest> names, WallTime now) = 0;
+                          DigestList names, WallTime now) = 0;
 
   // It is not in the store any more: forgotten with all its links.
   virtual void remove_stored(const oci::Digest& digest) = 0;

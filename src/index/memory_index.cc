@@ -144,7 +144,7 @@ void MemoryIndex::describe(const oci::Digest& digest, std::string media_type, st
 }
 
 void MemoryIndex::add_stored(const oci::Digest& digest, std::string media_type, std::uint64_t size,
-                             std::vector<oci::Digest> names, WallTime now) {
+                             DigestList names, WallTime now) {
   {
     Shard& shard = shard_of(digest);
     const std::lock_guard lock(shard.mutex);
@@ -185,7 +185,7 @@ void MemoryIndex::remove_stored(const oci::Digest& digest) {
 }
 
 void MemoryIndex::touch(const oci::Digest& digest, WallTime now) {
-  std::vector<oci::Digest> names;
+  DigestList names;
   {
     Shard& shard = shard_of(digest);
     const std::lock_guard lock(shard.mutex);
@@ -202,9 +202,9 @@ void MemoryIndex::touch(const oci::Digest& digest, WallTime now) {
 
 // Nothing that is named may look older than what names it, or an image would lose its layers
 // before its manifest.
-void MemoryIndex::raise_last_use(const std::vector<oci::Digest>& digests, WallTime now, int depth) {
+void MemoryIndex::raise_last_use(const DigestList& digests, WallTime now, int depth) {
   for (const oci::Digest& digest : digests) {
-    std::vector<oci::Digest> names;
+    DigestList names;
     {
       Shard& shard = shard_of(digest);
       const std::lock_guard lock(shard.mutex);

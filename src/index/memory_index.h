@@ -49,7 +49,7 @@ class MemoryIndex final : public Index {
   [[nodiscard]] std::optional<ContentInfo> content(const oci::Digest& digest) const override;
   void describe(const oci::Digest& digest, std::string media_type, std::uint64_t size) override;
   void add_stored(const oci::Digest& digest, std::string media_type, std::uint64_t size,
-                  std::vector<oci::Digest> names, WallTime now) override;
+                  DigestList names, WallTime now) override;
   void remove_stored(const oci::Digest& digest) override;
   void touch(const oci::Digest& digest, WallTime now) override;
   [[nodiscard]] Totals totals() const override;
@@ -110,7 +110,7 @@ class MemoryIndex final : public Index {
   Entry& find_or_add(Shard& shard, const oci::Digest& digest);
   [[nodiscard]] std::optional<RepositoryId> known_repository(std::string_view registry,
                                                              std::string_view repository) const;
-  void raise_last_use(const std::vector<oci::Digest>& digests, WallTime now, int depth);
+  void raise_last_use(const DigestList& digests, WallTime now, int depth);
   void drop_one_unstored(Shard& shard);
 
   std::size_t shard_capacity_;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "index/digest_list.h"
 #include "oci/digest.h"
 
 namespace fairlead::index {
@@ -40,7 +41,7 @@ inline std::optional<std::uint64_t> size_from_row(std::int64_t size) {
 }
 
 // One digest a line.
-inline std::string to_row(const std::vector<oci::Digest>& digests) {
+inline std::string to_row(const DigestList& digests) {
   std::string text;
   for (const oci::Digest& digest : digests) text.append(digest.str()).append("\n");
   return text;

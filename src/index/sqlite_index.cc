@@ -242,7 +242,7 @@ void SqliteIndex::describe(const oci::Digest& digest, std::string media_type, st
 }
 
 void SqliteIndex::add_stored(const oci::Digest& digest, std::string media_type, std::uint64_t size,
-                             std::vector<oci::Digest> names, WallTime now) {
+                             DigestList names, WallTime now) {
   mirror_->add_stored(digest, std::move(media_type), size, std::move(names), now);
 }
 

@@ -62,7 +62,7 @@ class SqliteIndex final : public Index {
   [[nodiscard]] std::optional<ContentInfo> content(const oci::Digest& digest) const override;
   void describe(const oci::Digest& digest, std::string media_type, std::uint64_t size) override;
   void add_stored(const oci::Digest& digest, std::string media_type, std::uint64_t size,
-                  std::vector<oci::Digest> names, WallTime now) override;
+                  DigestList names, WallTime now) override;
   void remove_stored(const oci::Digest& digest) override;
   void touch(const oci::Digest& digest, WallTime now) override;
   [[nodiscard]] Totals totals() const override;
