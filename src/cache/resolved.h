@@ -17,13 +17,10 @@ struct Resolved {
   std::string media_type;
   std::optional<std::uint64_t> size;  // bytes of the manifest
   Freshness freshness = Freshness::Checked;
-  std::string notice;  // of Held: why, for the client and the log
+  std::string notice;  // of Held, and of Stale where it is known: why
 
   // The manifest, where only its bytes told the digest.
   std::shared_ptr<const std::string> text;
-
-  // What the tag meant before, stored, while `digest` is not: for when that cannot be had.
-  std::optional<oci::Digest> previous;
 };
 
 }  // namespace fairlead::cache

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cache/cooldown.h"
+#include "cache/fetcher.h"
 #include "cache/knowledge.h"
 #include "cache/tag_variant.h"
 #include "cache/whole_manifest.h"
@@ -33,16 +34,19 @@ struct Question {
   [[nodiscard]] index::TagKey key() const {
     return {source.registry_name, source.repository, tag, variant};
   }
-  [[nodiscard]] std::string name() const {
-    return source.registry_name + "\n" + source.repository + "\n" + tag + "\n" + variant;
+  // Its repository.
+  [[nodiscard]] std::string place() const {
+    return source.registry_name + "\n" + source.repository;
   }
+  [[nodiscard]] std::string name() const { return place() + "\n" + tag + "\n" + variant; }
 };
 
-Resolved as_known(const index::TagInfo& info, Freshness freshness) {
+Resolved as_known(const index::TagInfo& info, Freshness freshness, std::string notice = {}) {
   return {.digest = info.digest,
           .media_type = info.media_type,
           .size = info.size,
-          .freshness = freshness};
+          .freshness = freshness,
+          .notice = std::move(notice)};
 }
 
 bool is_stored(const Services& services, const oci::Digest& digest) {
@@ -56,6 +60,9 @@ std::optional<Resolved> if_fresh(const Services& services, const Question& quest
                           question.source.registry->quota())) {
     return std::nullopt;
   }
+  auto held =
+      question.policy.cooldown.count() > 0 ? services.checks.held(question.name()) : std::nullopt;
+  if (held) return as_known(*known, Freshness::Held, *std::move(held));
   return as_known(*known, Freshness::Fresh);
 }
 
@@ -87,43 +94,87 @@ async::Task<Result<Resolved>> ask_upstream(Services& services, const Question& q
                      .text = std::move(whole->text)};
 }
 
-// Enters what the upstream said, or what a cooldown makes of it.
-Result<Resolved> take(Services& services, const Question& question, Resolved told) {
+// What a cooldown makes of what the upstream said.
+Result<Resolved> admit(Services& services, const Question& question, Resolved told) {
   const WallTime now = services.clock.wall();
   const Source& source = question.source;
+  const auto age = age_behind_tag(services.index, source, told.digest, now);
   const auto known = services.index.tag(question.key());
-  const auto age = age_of(services.index, source, told.digest, now);
-  if (!known || known->digest != told.digest) {
-    if (is_too_young(age, question.policy.cooldown)) {
-      auto held = held_back(services.index, question.key(), source, told.digest, age,
-                            question.policy.cooldown, now);
-      if (!held) return held;
-      services.log.warn(held->notice,
-                        {{"registry", source.registry_name}, {"repository", source.repository}});
-      told = *std::move(held);
-    }
+  const bool is_followed = known && known->digest == told.digest;
+  if (is_followed || age >= question.policy.cooldown) {
+    services.checks.note_not_held(question.name());
+    return told;
   }
-  if (known && known->digest != told.digest && is_stored(services, known->digest) &&
-      !is_stored(services, told.digest)) {
-    told.previous = known->digest;
+  auto held = held_back(services.index, question.key(), source, told.digest, age,
+                        question.policy.cooldown, now);
+  const std::string notice = held ? held->notice : held.error().context;
+  if (services.checks.note_held(question.name(), told.digest, notice)) {
+    services.log.warn(notice, {{"registry", source.registry_name}});
   }
-  services.index.put_tag(question.key(), {.digest = told.digest,
-                                          .media_type = told.media_type,
-                                          .size = told.size,
+  return held;
+}
+
+// A tag is followed only to what can be had: a registry whose quota is used up still tells by HEAD
+// where a tag has moved, and would leave us with neither the old nor the new.
+async::Task<Result<void>> make_sure_of(Services& services, const Question& question,
+                                       const Resolved& told) {
+  const auto known = services.index.tag(question.key());
+  const bool has_fallback =
+      known && known->digest != told.digest && is_stored(services, known->digest);
+  if (!has_fallback || told.text || is_stored(services, told.digest)) co_return Result<void>{};
+  Fetcher fetcher(services);
+  const auto content = co_await fetcher.fetch(question.source, told.digest);
+  if (!content && is_no_answer(content.error())) co_return std::unexpected(content.error());
+  co_return Result<void>{};
+}
+
+async::Task<Result<Resolved>> learn(Services& services, const Question& question) {
+  auto told = co_await ask_upstream(services, question);
+  if (!told) co_return told;
+  auto admitted = admit(services, question, *std::move(told));
+  if (!admitted) co_return admitted;
+  if (auto sure = co_await make_sure_of(services, question, *admitted); !sure) {
+    co_return std::unexpected(std::move(sure.error()));
+  }
+  services.index.put_tag(question.key(), {.digest = admitted->digest,
+                                          .media_type = admitted->media_type,
+                                          .size = admitted->size,
                                           .etag = {},
-                                          .checked = now});
-  return told;
+                                          .checked = services.clock.wall()});
+  co_return admitted;
+}
+
+void note_success(Services& services, const Question& question) {
+  const std::string& registry = question.source.registry_name;
+  if (services.checks.note_health(registry, true)) {
+    services.log.info("the registry answers again", {{"registry", registry}});
+  }
 }
 
 void note_failure(Services& services, const Question& question, const Error& error) {
   const SteadyTime now = services.clock.steady();
-  if (error.code == Code::NotFound) {
-    services.index.remove_tag(question.key());
-    services.checks.note_not_found(question.name(), error, now + question.policy.not_found_for);
-  } else if (is_no_answer(error)) {
+  const std::string& registry = question.source.registry_name;
+  if (error.origin != Origin::Upstream) return;
+  if (is_no_answer(error)) {
     const seconds rest = std::clamp(error.retry_after.value_or(kRest), kRest, kMaxRest);
-    services.checks.note_away(question.source.registry_name, now + rest);
+    // One repository that fails says nothing of the others.
+    const bool is_about_registry =
+        error.code == Code::TooManyRequests || error.code == Code::Timeout;
+    services.checks.note_away(is_about_registry ? registry : question.place(), now + rest);
+    if (services.checks.note_health(registry, false)) {
+      services.log.warn("a registry does not answer; what is known of its tags is served",
+                        {{"registry", registry}, {"error", error.context}});
+    }
+    return;
   }
+  // It is gone, or not for us: what was known must not come back with the next outage.
+  if (error.code == Code::NotFound) {
+    services.checks.note_not_found(question.name(), error, now + question.policy.not_found_for);
+  }
+  const bool is_lost = error.code == Code::NotFound || error.code == Code::Unauthorized ||
+                       error.code == Code::Denied;
+  if (is_lost) services.index.remove_tag(question.key());
+  note_success(services, question);
 }
 
 // Belongs to nobody who waits for it.
@@ -133,13 +184,13 @@ async::Task<> check(Services& services, Question question) {
     services.checks.end(question.name(), *std::move(fresh));
     co_return;
   }
-  auto told = co_await ask_upstream(services, question);
-  if (told) {
-    services.checks.end(question.name(), take(services, question, *std::move(told)));
+  auto learnt = co_await learn(services, question);
+  if (learnt) {
+    note_success(services, question);
   } else {
-    note_failure(services, question, told.error());
-    services.checks.end(question.name(), std::move(told));
+    note_failure(services, question, learnt.error());
   }
+  services.checks.end(question.name(), std::move(learnt));
 }
 
 async::Task<Result<Resolved>> ask(Services& services, Question question,
@@ -164,9 +215,8 @@ bool is_no_answer(const Error& error) {
 
 async::Task<Result<Resolved>> Resolver::resolve(Source source, std::string tag,
                                                 FreshnessPolicy policy) {
-  const bool has_cooldown = policy.cooldown.count() > 0;
   Question question{.source = std::move(source), .tag = std::move(tag), .policy = policy};
-  question.variant = variant_of(question.source.accept, has_cooldown);
+  question.variant = variant_of(question.source.accept, policy.cooldown);
 
   if (auto fresh = if_fresh(services_, question)) co_return *std::move(fresh);
   const SteadyTime now = services_.clock.steady();
@@ -176,18 +226,18 @@ async::Task<Result<Resolved>> Resolver::resolve(Source source, std::string tag,
   const auto known = services_.index.tag(question.key());
   const bool has_stale =
       known && may_be_served_stale(policy, known->checked, services_.clock.wall());
-  if (has_stale && services_.checks.is_away(question.source.registry_name, now)) {
-    co_return as_known(*known, Freshness::Stale);
+  const bool is_away = services_.checks.is_away(question.source.registry_name, now) ||
+                       services_.checks.is_away(question.place(), now);
+  if (has_stale && is_away) {
+    co_return as_known(*known, Freshness::Stale, "the registry did not answer shortly before");
   }
   using Patience = std::chrono::steady_clock::duration;
   auto answer =
       co_await ask(services_, question, has_stale ? Patience(kPatience) : Patience(kMaxWait));
-  if (!answer && has_stale && is_no_answer(answer.error())) {
-    // That its check still goes on is no reason for the next one to wait as long.
-    services_.checks.note_away(question.source.registry_name, services_.clock.steady() + kRest);
-    co_return as_known(*known, Freshness::Stale);
-  }
-  co_return answer;
+  if (answer || !has_stale || !is_no_answer(answer.error())) co_return answer;
+  // That its check still goes on is no reason for the next one to wait as long.
+  services_.checks.note_away(question.place(), services_.clock.steady() + kRest);
+  co_return as_known(*known, Freshness::Stale, std::move(answer.error().context));
 }
 
 }  // namespace fairlead::cache

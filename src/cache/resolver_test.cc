@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "cache/cache_fixture.h"
+#include "cache/cooldown.h"
 #include "oci/manifest.h"
 
 namespace fairlead::cache {
@@ -166,18 +167,47 @@ TEST_F(ResolverTest, AWallClockThatJumpsBackMakesItAsk) {
   EXPECT_EQ(heads(), 2u);
 }
 
-TEST_F(ResolverTest, WhatATagMeantBeforeIsAtHandUntilTheNewIs) {
+TEST_F(ResolverTest, ATagIsNotFollowedToWhatCannotBeHad) {
   const auto before = put("1", old_);
   ASSERT_TRUE(resolve());
   ASSERT_FALSE(pull(tags(), before).error);
   wait_for_fills();
   const auto after = put("1", new_);
+  for (int i = 0; i < 2; ++i) {
+    clock_.advance(2min);
+    upstream_.script({.error = Error{Code::TooManyRequests, Origin::Upstream, Retry::Yes, "429"}});
+    const auto stale = resolve();
+    ASSERT_TRUE(stale);
+    EXPECT_EQ(stale->digest, before);
+    EXPECT_EQ(stale->freshness, Freshness::Stale);
+    EXPECT_EQ(stale->notice, "429");
+  }
   clock_.advance(2min);
-  EXPECT_EQ(resolve()->previous, before);
-  ASSERT_FALSE(pull(tags(), after).error);
+  EXPECT_EQ(resolve()->digest, after);
   wait_for_fills();
+  EXPECT_EQ(fetch(tags(), after)->outcome(), Outcome::Hit);
+}
+
+TEST_F(ResolverTest, WhatWasRefusedDoesNotComeBackWithAnOutage) {
+  put("1", old_);
+  ASSERT_TRUE(resolve());
   clock_.advance(2min);
-  EXPECT_FALSE(resolve()->previous);
+  fail(Code::Denied);
+  EXPECT_EQ(resolve().error().code, Code::Denied);
+  fail(Code::Unavailable);
+  EXPECT_EQ(resolve().error().code, Code::Unavailable);
+}
+
+TEST_F(ResolverTest, OneRepositoryThatFailsSaysNothingOfTheOthers) {
+  put("1", old_);
+  upstream_.put_manifest(kOther, "1", old_, kManifestType);
+  ASSERT_TRUE(resolve());
+  ASSERT_TRUE(run(resolver_.resolve(tags(kOther), "1", policy_)));
+  clock_.advance(2min);
+  fail(Code::Corrupt);
+  EXPECT_EQ(resolve()->freshness, Freshness::Stale);
+  upstream_.mend_heads();
+  EXPECT_EQ(run(resolver_.resolve(tags(kOther), "1", policy_))->freshness, Freshness::Checked);
 }
 
 // --- upstreams that tell nothing by HEAD ---
@@ -267,6 +297,44 @@ TEST_F(CooldownTest, ATagThatMovedKeepsWhatItMeantUntilTheNewIsOldEnough) {
   EXPECT_EQ(resolve()->digest, before);
   clock_.advance(1h);
   EXPECT_EQ(resolve()->digest, after);
+}
+
+TEST_F(CooldownTest, ItIsHeldAlsoWhileItIsFresh) {
+  put("1", old_);
+  ASSERT_FALSE(resolve());
+  clock_.advance(100h);
+  ASSERT_TRUE(resolve());
+  put("1", new_);
+  policy_.fresh_for = 1h;
+  clock_.advance(2h);
+  ASSERT_EQ(resolve()->freshness, Freshness::Held);
+  const auto asked = heads();
+  const auto again = resolve();
+  EXPECT_EQ(again->freshness, Freshness::Held);
+  EXPECT_FALSE(again->notice.empty());
+  EXPECT_EQ(heads(), asked);
+}
+
+TEST_F(CooldownTest, AShorterOneDoesNotOpenTheWayForALonger) {
+  put("1", old_);
+  FreshnessPolicy shorter = policy_;
+  shorter.cooldown = 1h;
+  ASSERT_FALSE(run(resolver_.resolve(tags(), "1", shorter)));
+  clock_.advance(2h);
+  ASSERT_TRUE(run(resolver_.resolve(tags(), "1", shorter)));
+  EXPECT_FALSE(resolve());
+}
+
+TEST_F(CooldownTest, AskingByDigestDoesNotAgeATag) {
+  const auto digest = put("1", old_);
+  EXPECT_FALSE(is_seen(index_, tags(), digest));
+  note_seen(index_, tags(), digest, clock_.wall());
+  EXPECT_FALSE(check_cooldown(index_, tags(), digest, 72h, clock_.wall()));
+  clock_.advance(73h);
+  EXPECT_TRUE(check_cooldown(index_, tags(), digest, 72h, clock_.wall()));
+  EXPECT_FALSE(resolve()) << "who can push could have let it grow old unseen";
+  clock_.advance(72h);
+  EXPECT_TRUE(resolve());
 }
 
 TEST_F(CooldownTest, WhatOtherRoutesHaveLongSeenIsOldEnough) {

@@ -60,16 +60,43 @@ void TagChecks::note_not_found(const std::string& tag, Error error, SteadyTime u
   absent_.insert_or_assign(tag, Absence{std::move(error), until});
 }
 
-bool TagChecks::is_away(const std::string& registry, SteadyTime now) const {
+bool TagChecks::is_away(const std::string& where, SteadyTime now) const {
   const std::lock_guard lock(mutex_);
-  const auto found = away_.find(registry);
+  const auto found = away_.find(where);
   return found != away_.end() && now < found->second;
 }
 
-void TagChecks::note_away(const std::string& registry, SteadyTime until) {
+void TagChecks::note_away(const std::string& where, SteadyTime until) {
   const std::lock_guard lock(mutex_);
-  SteadyTime& known = away_[registry];
+  if (away_.size() >= kCapacity) away_.clear();
+  SteadyTime& known = away_[where];
   known = std::max(known, until);
+}
+
+bool TagChecks::note_health(const std::string& registry, bool is_well) {
+  const std::lock_guard lock(mutex_);
+  return is_well ? unwell_.erase(registry) != 0 : unwell_.insert(registry).second;
+}
+
+bool TagChecks::note_held(const std::string& tag, const oci::Digest& young, std::string notice) {
+  const std::lock_guard lock(mutex_);
+  if (held_.size() >= kCapacity) held_.clear();
+  const auto found = held_.find(tag);
+  const bool is_news = found == held_.end() || found->second.young != young;
+  held_.insert_or_assign(tag, Held{young, std::move(notice)});
+  return is_news;
+}
+
+void TagChecks::note_not_held(const std::string& tag) {
+  const std::lock_guard lock(mutex_);
+  held_.erase(tag);
+}
+
+std::optional<std::string> TagChecks::held(const std::string& tag) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = held_.find(tag);
+  if (found == held_.end()) return std::nullopt;
+  return found->second.notice;
 }
 
 }  // namespace fairlead::cache

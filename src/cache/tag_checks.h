@@ -7,10 +7,10 @@
 #pragma once
 
 #include <cstddef>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -38,7 +38,7 @@ class TagCheck {
 // Thread-safe. A tag is named by any text that tells it from the others.
 class TagChecks {
  public:
-  static constexpr std::size_t kCapacity = 65'536;  // tags, about
+  static constexpr std::size_t kCapacity = 16'384;  // of each kind of memory
 
   struct Joined {
     std::shared_ptr<TagCheck> check;
@@ -51,20 +51,36 @@ class TagChecks {
   [[nodiscard]] std::optional<Error> not_found(const std::string& tag, SteadyTime now) const;
   void note_not_found(const std::string& tag, Error error, SteadyTime until);
 
-  // Asking this registry again before `until` is of no use, as far as we know.
-  [[nodiscard]] bool is_away(const std::string& registry, SteadyTime now) const;
-  void note_away(const std::string& registry, SteadyTime until);
+  // Asking there again before `until` is of no use, as far as we know. `where` is a registry, or
+  // one of its repositories.
+  [[nodiscard]] bool is_away(const std::string& where, SteadyTime now) const;
+  void note_away(const std::string& where, SteadyTime until);
+
+  // Whether a registry gives answers, for the log. True: that is news.
+  bool note_health(const std::string& registry, bool is_well);
+
+  // A cooldown holds the tag back: `notice` says so for as long as the tag is not checked again.
+  // True: of `young`, that is news.
+  bool note_held(const std::string& tag, const oci::Digest& young, std::string notice);
+  void note_not_held(const std::string& tag);
+  [[nodiscard]] std::optional<std::string> held(const std::string& tag) const;
 
  private:
   struct Absence {
     Error error;
     SteadyTime until;
   };
+  struct Held {
+    oci::Digest young;
+    std::string notice;
+  };
 
   mutable std::mutex mutex_;
   std::unordered_map<std::string, std::shared_ptr<TagCheck>> running_;
   std::unordered_map<std::string, Absence> absent_;
-  std::map<std::string, SteadyTime> away_;
+  std::unordered_map<std::string, Held> held_;
+  std::unordered_map<std::string, SteadyTime> away_;
+  std::set<std::string> unwell_;  // registries
 };
 
 }  // namespace fairlead::cache

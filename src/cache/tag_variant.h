@@ -3,13 +3,14 @@
 // the client accepts, and a route with a cooldown may still mean what others no longer do.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
 namespace fairlead::cache {
 
 // Empty for a client that accepts all of the usual types (docker, containerd, podman, skopeo) on a
-// route without a cooldown. `accept` is the value of the Accept header.
-std::string variant_of(std::string_view accept, bool has_cooldown);
+// route without a cooldown. `accept` is one of the few values that oci::manifest_accept gives.
+std::string variant_of(std::string_view accept, std::chrono::milliseconds cooldown);
 
 }  // namespace fairlead::cache

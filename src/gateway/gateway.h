@@ -10,6 +10,7 @@
 //   record     one line, whatever happened                   gateway.cc
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <string>
@@ -58,8 +59,11 @@ class Gateway {
   async::Task<> pull_manifest_by_tag(Exchange& exchange, cache::Source source);
   async::Task<> pull_blob(Exchange& exchange, const auth::Grant& grant);
   async::Task<> pull_by_digest(Exchange& exchange, cache::Source source);
-  async::Task<Result<cache::Content>> fetch_resolved(Exchange& exchange, cache::Source source,
+  async::Task<Result<cache::Content>> fetch_resolved(cache::Source source,
                                                      cache::Resolved resolved);
+  async::Task<Result<void>> check_age(cache::Source source, oci::Digest digest,
+                                      std::chrono::milliseconds cooldown);
+  async::Task<> respond_refusal(Exchange& exchange, Error error);
   [[nodiscard]] cache::FreshnessPolicy policy_of(const Exchange& exchange) const;
 
   // listing.cc

@@ -7,30 +7,26 @@
 #include "cache/source.h"
 #include "gateway/gateway.h"
 #include "gateway/respond.h"
-#include "oci/manifest.h"
+#include "oci/accept.h"
 
 namespace fairlead::gateway {
 namespace {
-
-// What the client takes, or all there is where it says nothing definite: registries answer 404 to
-// "*/*" alone for types that they think the client is too old for.
-std::string wanted_types(const http::Request& request) {
-  std::string accept = request.find_all("Accept");
-  if (accept.empty() || accept == "*/*") return std::string(oci::kManifestAccept);
-  return accept;
-}
 
 cache::Source source_of(const Exchange& exchange, cache::ContentKind kind) {
   cache::Source source{.registry = exchange.registry,
                        .registry_name = exchange.target.registry,
                        .repository = exchange.target.remote_repository,
                        .kind = kind};
-  if (kind == cache::ContentKind::Manifest) source.accept = wanted_types(exchange.request);
+  if (kind == cache::ContentKind::Manifest)
+    source.accept = oci::manifest_accept(exchange.request.find_all("Accept"));
   return source;
 }
 
 void note_freshness(Exchange& exchange, const cache::Resolved& resolved) {
-  if (resolved.freshness == cache::Freshness::Stale) return note_stale(exchange);
+  if (resolved.freshness == cache::Freshness::Stale) {
+    exchange.record.error = resolved.notice;
+    return note_stale(exchange);
+  }
   exchange.record.freshness = cache::to_string(resolved.freshness);
   if (resolved.freshness == cache::Freshness::Held) {
     exchange.warning = "299 - \"" + resolved.notice + "\"";
@@ -62,13 +58,10 @@ cache::FreshnessPolicy Gateway::policy_of(const Exchange& exchange) const {
 async::Task<> Gateway::pull_by_digest(Exchange& exchange, cache::Source source) {
   const oci::Digest& digest = *exchange.operation.reference.digest;
   const auto cooldown = exchange.target.policy->cooldown;
-  const bool is_manifest = source.kind == cache::ContentKind::Manifest;
-  if (is_manifest) {
-    if (const auto checked =
-            cache::check_cooldown(cache_.index, source, digest, cooldown, cache_.clock.wall());
-        !checked) {
-      co_return co_await respond_error(exchange, checked.error());
-    }
+  const bool is_held_to_age = cooldown.count() > 0 && source.kind == cache::ContentKind::Manifest;
+  if (is_held_to_age) {
+    const auto checked = co_await check_age(source, digest, cooldown);
+    if (!checked) co_return co_await respond_refusal(exchange, checked.error());
   }
   if (exchange.operation.is_head) {
     const auto head = co_await fetcher_.describe(std::move(source), digest);
@@ -77,15 +70,34 @@ async::Task<> Gateway::pull_by_digest(Exchange& exchange, cache::Source source) 
   }
   const auto content = co_await fetcher_.fetch(source, digest);
   if (!content) co_return co_await respond_error(exchange, content.error());
-  if (is_manifest && cooldown.count() > 0) cache::learn_children(cache_.index, source, digest);
+  if (is_held_to_age) cache::learn_children(cache_.index, source, digest);
   co_await respond_content(exchange, *content);
+}
+
+// What was never seen begins to age once the upstream has confirmed that it is there.
+async::Task<Result<void>> Gateway::check_age(cache::Source source, oci::Digest digest,
+                                             std::chrono::milliseconds cooldown) {
+  const WallTime now = cache_.clock.wall();
+  if (!cache::is_seen(cache_.index, source, digest)) {
+    if (auto head = co_await fetcher_.describe(source, digest); !head) {
+      co_return std::unexpected(std::move(head.error()));
+    }
+    cache::note_seen(cache_.index, source, digest, now);
+  }
+  co_return cache::check_cooldown(cache_.index, source, digest, cooldown, now);
+}
+
+async::Task<> Gateway::respond_refusal(Exchange& exchange, Error error) {
+  const bool is_cooldown = error.origin == Origin::Client && error.code == Code::Denied;
+  if (is_cooldown) exchange.record.freshness = cache::to_string(cache::Freshness::Held);
+  co_await respond_error(exchange, error);
 }
 
 async::Task<> Gateway::pull_manifest_by_tag(Exchange& exchange, cache::Source source) {
   // Resolve.
   const auto policy = policy_of(exchange);
   auto resolved = co_await resolver_.resolve(source, exchange.operation.reference.text, policy);
-  if (!resolved) co_return co_await respond_error(exchange, resolved.error());
+  if (!resolved) co_return co_await respond_refusal(exchange, resolved.error());
   note_freshness(exchange, *resolved);
   cache_.index.touch(resolved->digest, cache_.clock.wall());  // a HEAD is a use as well
   if (exchange.operation.is_head && resolved->size) {
@@ -97,7 +109,7 @@ async::Task<> Gateway::pull_manifest_by_tag(Exchange& exchange, cache::Source so
   }
 
   // Fetch by what it resolved to.
-  const auto content = co_await fetch_resolved(exchange, source, *resolved);
+  const auto content = co_await fetch_resolved(source, *resolved);
   if (!content) co_return co_await respond_error(exchange, content.error());
   if (policy.cooldown.count() > 0) {
     cache::learn_children(cache_.index, source, content->digest());
@@ -110,9 +122,7 @@ async::Task<> Gateway::pull_manifest_by_tag(Exchange& exchange, cache::Source so
   co_await respond_description(exchange, head);
 }
 
-// What the tag means now; where that cannot be had, what it meant before.
-async::Task<Result<cache::Content>> Gateway::fetch_resolved(Exchange& exchange,
-                                                            cache::Source source,
+async::Task<Result<cache::Content>> Gateway::fetch_resolved(cache::Source source,
                                                             cache::Resolved resolved) {
   if (resolved.text) {
     const auto known = cache_.index.content(resolved.digest);
@@ -121,11 +131,7 @@ async::Task<Result<cache::Content>> Gateway::fetch_resolved(Exchange& exchange,
     co_return cache::Content(resolved.digest, std::move(resolved.media_type),
                              std::move(resolved.text), outcome);
   }
-  auto content = co_await fetcher_.fetch(source, resolved.digest);
-  const bool may_fall_back = !content && resolved.previous && cache::is_no_answer(content.error());
-  if (!may_fall_back) co_return content;
-  note_stale(exchange);
-  co_return co_await fetcher_.fetch(std::move(source), *resolved.previous);
+  co_return co_await fetcher_.fetch(std::move(source), resolved.digest);
 }
 
 }  // namespace fairlead::gateway
