@@ -167,6 +167,12 @@ class Registry:
         self._settle()
         self._seen = len(self._lines())
 
+    def protocols(self):
+        """Of the requests answered, "HTTP/1.1" and "HTTP/2.0"."""
+        self._settle()
+        lines = (line for line in self._lines() if _MARK not in line)
+        return set(re.findall(r"HTTP/[0-9.]+", "\n".join(lines)))
+
     def _lines(self):
         return self._process.stdout().splitlines()
 
