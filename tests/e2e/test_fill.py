@@ -57,6 +57,16 @@ def upstream_gets(large, blob):
     return large.registry.count("GET", f"{target(blob)}$")
 
 
+def wait_for_hit(fairlead, blob):
+    """The moment between the last byte and the last row belongs to the fill: who comes then joins."""
+    def is_hit():
+        count = len(fairlead.records(method="GET"))
+        assert fetch(fairlead.url, target(blob)).digest == blob.digest
+        return fairlead.wait_for_records(count + 1, method="GET")[-1].outcome == "hit"
+
+    wait_until(is_hit, "the blob to be a hit")
+
+
 def test_sixteen_clients_share_one_transfer(large, proxy):
     blob = large.middle
     proxy.hold_blobs_after(8 * MIB)
@@ -89,9 +99,8 @@ def test_sixteen_clients_share_one_transfer(large, proxy):
         ranged, = [record for record in records if record.status == 206]
         assert (ranged.outcome, ranged.bytes) == ("join", 1000)
 
-        with BlobReader(fairlead.host, target(blob)) as again:
-            assert again.digest() == blob.digest
-        assert fairlead.wait_for_records(18, method="GET")[-1].outcome == "hit"
+        fairlead.wait_until_idle()
+        wait_for_hit(fairlead, blob)
         assert upstream_gets(large, blob) == 1
 
 
@@ -125,8 +134,7 @@ def test_a_client_that_is_killed_does_not_end_the_fill(large, proxy):
         assert transfer.sent == blob.size, "the fill was ended with its client"
         fairlead.wait_until_idle()
 
-        assert fetch(fairlead.url, target(blob)).digest == blob.digest
-        assert fairlead.wait_for_records(2, method="GET")[-1].outcome == "hit"
+        wait_for_hit(fairlead, blob)
         assert len(proxy.blob_transfers()) == 1
 
 

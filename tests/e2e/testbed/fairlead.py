@@ -22,6 +22,7 @@ from types import SimpleNamespace
 
 import yaml
 
+from . import stored
 from .process import Process
 from .waiting import wait_until
 
@@ -234,5 +235,6 @@ class Fairlead:
         return [path for path in (self.cache_directory / "tmp").rglob("*") if path.is_file()]
 
     def wait_until_idle(self, timeout=20.0):
-        """Waits until no fill is running."""
-        wait_until(lambda: not self.unfinished(), "the last fill to end", timeout)
+        """Waits until no fill is running, and all that was kept is in the cache index."""
+        wait_until(lambda: not self.unfinished() and not stored.unindexed(self.cache_directory),
+                   "the last fill to end", timeout)

@@ -99,6 +99,20 @@ def indexed_digests(directory: Path) -> set[str]:
     return found
 
 
+def unindexed(directory: Path) -> set[str]:
+    """The files that have no row yet, of a process that is running."""
+    found = set(files(directory))
+    if not found:
+        return set()
+    try:
+        uri = f"file:{index_path(directory)}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True)) as connection:
+            rows = connection.execute("SELECT digest FROM content WHERE is_stored").fetchall()
+    except sqlite3.OperationalError:
+        return found  # being made
+    return found - {digest for (digest,) in rows}
+
+
 def alter(path: Path, at: int = -1) -> None:
     """Turns one byte over; the size stays."""
     data = bytearray(path.read_bytes())
