@@ -88,6 +88,14 @@ void Housekeeper::reconcile_all() {
   }
 }
 
+void Housekeeper::log_round() {
+  const ScrubCounts& now = scrubber_.counts();
+  services_.log.info("all content was read and checked",
+                     {{"contents", static_cast<std::int64_t>(now.contents - scrubbed_.contents)},
+                      {"damaged", static_cast<std::int64_t>(now.damaged - scrubbed_.damaged)}});
+  scrubbed_ = now;
+}
+
 async::Task<> Housekeeper::reconcile_and_scrub() {
   auto work = [this] {
     reconcile_all();
@@ -97,8 +105,10 @@ async::Task<> Housekeeper::reconcile_and_scrub() {
   co_await services_.pool.run(work);
 
   while (options_.scrub.count() > 0 && !stop_.stop_requested()) {
+    const std::uint64_t rounds = scrubber_.rounds();
     auto step = [this] { return scrubber_.step(stop_.get_token()); };
     const auto pause = co_await services_.pool.run(step);
+    if (scrubber_.rounds() != rounds) log_round();
     const auto seen = stopped_.version();
     if (stop_.stop_requested()) break;
     co_await stopped_.wait(seen, std::chrono::steady_clock::now() + pause);

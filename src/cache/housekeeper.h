@@ -35,6 +35,7 @@ class Housekeeper {
 
  private:
   void make_room();
+  void log_round();
   async::Task<> keep_limits();
   async::Task<> reconcile_and_scrub();
 
@@ -42,6 +43,7 @@ class Housekeeper {
   const CacheOptions options_;
   Evictor evictor_;
   Scrubber scrubber_;
+  ScrubCounts scrubbed_;   // as of the last complete round
   SteadyTime next_run_{};  // of the evictor; by make_room() alone
   std::stop_source stop_;
   async::Broadcast stopped_;
