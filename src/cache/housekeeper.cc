@@ -90,6 +90,7 @@ void Housekeeper::reconcile_all() {
 
 void Housekeeper::log_round() {
   const ScrubCounts& now = scrubber_.counts();
+  if (now.contents == scrubbed_.contents) return;
   services_.log.info("all content was read and checked",
                      {{"contents", static_cast<std::int64_t>(now.contents - scrubbed_.contents)},
                       {"damaged", static_cast<std::int64_t>(now.damaged - scrubbed_.damaged)}});
