@@ -193,7 +193,7 @@ TEST(Config, EverySettingHasAVariable) {
                       {"FAIRLEAD_CACHE_FRESH_FOR", "10s"},
                       {"FAIRLEAD_CACHE_STALE_IF_ERROR", "1h"},
                       {"FAIRLEAD_CACHE_SCRUB", "2d"},
-                      {"FAIRLEAD_CACHE_KEEP", "a/b, c/**:1"},
+                      {"FAIRLEAD_CACHE_KEEP", "ghcr.io/b, quay.io/**:1"},
                       {"FAIRLEAD_LOG_LEVEL", "debug"},
                       {"FAIRLEAD_LOG_FORMAT", "json"}};
   const Config config = good("", fake);
@@ -259,6 +259,17 @@ TEST(Config, WarnsOfVariablesThatMeanNothing) {
   EXPECT_EQ(registry(config, "docker.io").credentials->password.reveal(), "pw");
   EXPECT_THAT(config.warnings, ElementsAre("FAIRLEAD_LOG_LEVL: no setting has this name; "
                                            "did you mean FAIRLEAD_LOG_LEVEL?"));
+}
+
+TEST(Config, WarnsOfKeepingWhatNoRegistryHas) {
+  EXPECT_THAT(
+      good("cache: {keep: [docker.io/a, 'dockr.io/**', 'gone.example/a:1', '*/a', '**']}").warnings,
+      ElementsAre("f.yaml:1: cache.keep[1]: keeps nothing: no registry has the name "
+                  "\"dockr.io\"; did you mean docker.io?",
+                  "f.yaml:1: cache.keep[2]: keeps nothing: no registry has the name "
+                  "\"gone.example\""));
+  EXPECT_THAT(good("cache: {keep: corp/a}\nregistries: {corp: {url: https://c.example}}").warnings,
+              IsEmpty());
 }
 
 TEST(Config, WarnsOfNoRoutes) {

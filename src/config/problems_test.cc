@@ -241,6 +241,37 @@ TEST(Problems, RoutesThatDoNotFitTogether) {
                           testing::StartsWith("f.yaml:5: routes[1]: ")));
 }
 
+TEST(Problems, RoutesPatternsThatNeverMatch) {
+  const auto problems_with = [](const std::string& to, const std::string& policy) {
+    return problems_of("registries: {corp: {url: https://corp.example}}\nroutes: [{" + to + ", " +
+                       policy + "}]");
+  };
+  const std::string team = "match: x/, to: corp/team/";
+  EXPECT_THAT(problems_with(team, "deny: [\"corp/team/secret-*\", team/a]"),
+              ElementsAre("f.yaml:2: routes[0]: deny \"corp/team/secret-*\" matches no repository "
+                          "that \"corp/team/\" can lead to; patterns here have no registry: write "
+                          "\"team/secret-*\""));
+  EXPECT_THAT(problems_with(team, "repositories: [app]"),
+              ElementsAre("f.yaml:2: routes[0]: repositories \"app\" matches no repository that "
+                          "\"corp/team/\" can lead to"));
+  const std::string hub = "match: \"\", to: docker.io/";
+  EXPECT_THAT(problems_with(hub, "deny: [alpine]"),
+              ElementsAre(HasSubstr("write \"library/alpine\"")));
+  EXPECT_THAT(problems_with("match: a, to: docker.io/a", "deny: [a]"), SizeIs(1));
+  EXPECT_THAT(problems_with("match: a, to: docker.io/a", "deny: [library/a]"), SizeIs(0));
+
+  // What may match is left alone.
+  const std::string any = "namespace: \"*\", to: \"{1}/\"";
+  for (const std::string policy : {"deny: [alpine]", "deny: [corp/x]", "deny: [\"*/x\"]"}) {
+    EXPECT_THAT(problems_with(any, policy), SizeIs(0)) << policy;
+  }
+  EXPECT_THAT(problems_with("host: \"*.m.example\", to: \"corp/{1}/\"", "deny: [\"a/b/c\"]"),
+              SizeIs(0));
+  EXPECT_THAT(problems_with(team, "deny: [\"**\", \"*/x\", \"t*/x\", \"team/**/x\"]"), SizeIs(0));
+  EXPECT_THAT(problems_with(hub, "deny: [team/app]"), SizeIs(0));
+  EXPECT_THAT(problems_with("match: \"\", to: corp/", "deny: [corp/app, app]"), SizeIs(0));
+}
+
 TEST(Problems, AllAtOnceInTheFilesOrder) {
   FakeSurroundings fake;
   fake.environment["FAIRLEAD_SERVER_WORKERS"] = "many";
