@@ -56,8 +56,8 @@ void read_keep(const Value& keep, const Registries& registries,
 void read_index(const Value& index) {
   const auto text = index.text();
   if (!text || *text == "sqlite") return;
-  index.problem(text->starts_with("redis:") ? "redis " + std::string(kNotBuilt)
-                                            : in_quotes(*text) + " is not sqlite");
+  index.problem(text->starts_with("redis") ? "redis " + std::string(kNotBuilt)
+                                           : in_quotes(*text) + " is not sqlite");
 }
 
 }  // namespace

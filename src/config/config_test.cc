@@ -192,6 +192,7 @@ TEST(Config, EverySettingHasAVariable) {
                       {"FAIRLEAD_CACHE_MAX_AGE", "7d"},
                       {"FAIRLEAD_CACHE_FRESH_FOR", "10s"},
                       {"FAIRLEAD_CACHE_STALE_IF_ERROR", "1h"},
+                      {"FAIRLEAD_CACHE_NOT_FOUND_FOR", "3m"},
                       {"FAIRLEAD_CACHE_SCRUB", "2d"},
                       {"FAIRLEAD_CACHE_KEEP", "ghcr.io/b, quay.io/**:1"},
                       {"FAIRLEAD_LOG_LEVEL", "debug"},
@@ -210,6 +211,7 @@ TEST(Config, EverySettingHasAVariable) {
   EXPECT_EQ(config.cache.max_age, 24h * 7);
   EXPECT_EQ(config.cache.freshness.fresh_for, 10s);
   EXPECT_EQ(config.cache.freshness.stale_if_error, 1h);
+  EXPECT_EQ(config.cache.freshness.not_found_for, 3min);
   EXPECT_EQ(config.cache.scrub, 48h);
   ASSERT_THAT(config.cache.keep, SizeIs(2));
   EXPECT_EQ(config.cache.keep[1].tag, "1");
