@@ -4,12 +4,16 @@
 // Exit codes: 0 it worked, 1 it did not (the reason is on standard error), 2 the command line is
 // not understood.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "app/cache_command.h"
+#include "app/command_words.h"
 #include "app/process.h"
 #include "config/config.h"
 
@@ -119,9 +123,16 @@ int run(int argc, char** argv) {
   fairlead::app::CacheCommand cache;
   auto* cache_command = add_cache_commands(app, options, cache);
   auto* version_command = app.add_subcommand("version", "Print the version");
+  app.add_subcommand("help", "Print help, also on a command: help cache");
 
+  auto words = fairlead::app::rewrite_help({argv + 1, argv + argc});
+  if (const auto reason = fairlead::app::unknown_command(app, words)) {
+    std::fprintf(stderr, "fairlead: %s\n", reason->c_str());
+    return kUsageError;
+  }
   try {
-    app.parse(argc, argv);
+    std::ranges::reverse(words);  // as the parser takes them
+    app.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);
     return code == 0 ? 0 : kUsageError;
@@ -136,4 +147,9 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) { return run(argc, argv); }
+int main(int argc, char** argv) {
+  const int code = run(argc, argv);
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  std::fputs("fairlead: standard output cannot be written\n", stderr);
+  return code == 0 ? 1 : code;
+}
