@@ -43,6 +43,16 @@ int fail(const std::string& reason) {
   return 1;
 }
 
+// That the directory cannot be looked into.
+int fail_to_open(const std::string& directory, const Error& error) {
+  if (error.code != Code::Corrupt) return fail(error.context);
+  return fail(error.context +
+              "\nThe index of the cache is damaged. What is kept is not lost: the gateway sets the "
+              "index aside when it starts\nand makes a new one from the files. To find what is on "
+              "disk without a gateway: fairlead cache verify --cache-directory " +
+              directory);
+}
+
 // `max_size` of the configuration; 0: no limit.
 int stats(CacheAccess& cache, std::uint64_t max_size, bool is_json) {
   const auto found = cache::take_inventory(cache.index());
@@ -181,7 +191,7 @@ int run_cache_command(const config::Config& config, const CacheCommand& command)
   }
   const bool changes = command.verb == CacheVerb::Purge || command.verb == CacheVerb::Verify;
   auto cache = CacheAccess::open(config.cache.directory, changes);
-  if (!cache) return fail(cache.error().context);
+  if (!cache) return fail_to_open(config.cache.directory, cache.error());
   switch (command.verb) {
     case CacheVerb::Stats:
       return stats(**cache, config.cache.max_size, command.is_json);

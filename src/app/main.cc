@@ -47,11 +47,12 @@ void add_options(CLI::App& command, Options& options) {
 }
 
 // Prints every problem; nullopt when there is one.
-std::optional<Config> load(const Options& options) {
+std::optional<Config> load(const Options& options, bool is_only_cache = false) {
   std::optional<std::filesystem::path> file;
   if (!options.file.empty()) file = options.file;
-  auto loaded =
-      fairlead::config::load(file, options.overrides, fairlead::config::process_surroundings());
+  auto surroundings = fairlead::config::process_surroundings();
+  surroundings.is_only_cache = is_only_cache;
+  auto loaded = fairlead::config::load(file, options.overrides, surroundings);
   if (loaded) return std::move(*loaded);
   for (const auto& problem : loaded.error()) {
     std::fprintf(stderr, "%s\n", fairlead::config::to_string(problem).c_str());
@@ -75,7 +76,7 @@ int serve(const Options& options) {
 }
 
 int manage_cache(const Options& options, const fairlead::app::CacheCommand& command) {
-  const auto config = load(options);
+  const auto config = load(options, true);
   return config ? fairlead::app::run_cache_command(*config, command) : 1;
 }
 

@@ -292,6 +292,23 @@ TEST(Load, TakesTheFileOfTheFlagBeforeTheVariables) {
             "/none.yaml: cannot be read: No such file or directory");
 }
 
+TEST(Load, TheCacheCommandsNeedNeitherSecretsNorCertificates) {
+  constexpr std::string_view kFile =
+      "server: {tls: {certificate: /no/crt, key: /no/key}}\n"
+      "registries:\n"
+      "  ghcr.io: {username: env:NONE, password: file:/no/secret, ca: /no/ca, proxy: env:NONE}\n"
+      "cache: {directory: /kept}\n";
+  const FakeSurroundings fake;
+  Surroundings surroundings = fake.get();
+  EXPECT_FALSE(parse(kFile, "f.yaml", {}, surroundings));
+  surroundings.is_only_cache = true;
+  const auto loaded = parse(kFile, "f.yaml", {}, surroundings);
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(loaded->cache.directory, "/kept");
+  EXPECT_FALSE(registry(*loaded, "ghcr.io").credentials);
+  EXPECT_FALSE(parse("cache: {max_size: much}", "f.yaml", {}, surroundings));
+}
+
 TEST(Load, ReadsRealFilesUpToTheLimit) {
   std::string directory = testing::TempDir() + "fairlead-config-XXXXXX";
   ASSERT_NE(mkdtemp(directory.data()), nullptr);

@@ -288,6 +288,26 @@ def test_a_directory_that_is_not_there(command, tmp_path):
 
 
 @every_command
+def test_what_only_serving_needs_is_not_read(command, tmp_path):
+    path = tmp_path / "fairlead.yaml"
+    path.write_text(f"cache: {{directory: {tmp_path}}}\nregistries:\n"
+                    f"  ghcr.io: {{username: robot, password: 'file:{tmp_path}/absent'}}\n")
+    assert program.run("check", "--config", path).returncode == 1
+    done = program.run("cache", command, *COMMANDS[command], "--config", path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", ["stats", "list"])
+def test_a_damaged_index(command, tmp_path):
+    (tmp_path / "index.db").write_bytes(bytes(range(256)) * 64)
+    done = program.run("cache", command, "--cache-directory", tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "index.db" in done.stderr and "damaged" in done.stderr
+    assert f"fairlead cache verify --cache-directory {tmp_path}" in done.stderr
+    assert program.run("cache", "verify", "--cache-directory", tmp_path).returncode == 0
+
+
+@every_command
 def test_a_configuration_that_is_wrong(command, tmp_path):
     path = tmp_path / "fairlead.yaml"
     path.write_text("cache: {max_size: much}\n")
