@@ -15,6 +15,7 @@
 #include "app/cache_access.h"
 #include "base/clock.h"
 #include "cache/inventory.h"
+#include "cache/purge.h"
 #include "cache/verification.h"
 
 namespace fairlead::app {
@@ -42,7 +43,18 @@ int fail(const std::string& reason) {
   return 1;
 }
 
-int stats(CacheAccess& cache, bool is_json) {
+// That the directory cannot be looked into.
+int fail_to_open(const std::string& directory, const Error& error) {
+  if (error.code != Code::Corrupt) return fail(error.context);
+  return fail(error.context +
+              "\nThe index of the cache is damaged. What is kept is not lost: the gateway sets the "
+              "index aside when it starts\nand makes a new one from the files. To find what is on "
+              "disk without a gateway: fairlead cache verify --cache-directory " +
+              directory);
+}
+
+// `max_size` of the configuration; 0: no limit.
+int stats(CacheAccess& cache, std::uint64_t max_size, bool is_json) {
   const auto found = cache::take_inventory(cache.index());
   if (is_json) {
     print(json::serialize(json::object{{"directory", cache.directory()},
@@ -55,7 +67,12 @@ int stats(CacheAccess& cache, bool is_json) {
   }
   print("directory     " + cache.directory());
   print(fmt::format("contents      {} ({} of them manifests)", found.contents, found.manifests));
-  print("size          " + size_text(found.bytes));
+  std::string limit;
+  if (max_size > 0) {
+    const double share = 100.0 * static_cast<double>(found.bytes) / static_cast<double>(max_size);
+    limit = fmt::format(", {:.1f} % of max_size, {}", share, size_text(max_size));
+  }
+  print("size          " + size_text(found.bytes) + limit);
   print(fmt::format("tags          {}", found.tags));
   print(fmt::format("repositories  {}", found.repositories));
   return 0;
@@ -76,6 +93,9 @@ int list(CacheAccess& cache, const std::optional<cache::ImagePattern>& pattern, 
     print(json::serialize(out));
     return 0;
   }
+  if (::isatty(STDOUT_FILENO) == 1) {
+    print(fmt::format("{:<20}  {:>10}  {}", "LAST USE", "SIZE", "IMAGE"));
+  }
   for (const auto& image : images) {
     const std::string reference = image.tag.empty() ? "@" + image.digest.str() : ":" + image.tag;
     print(fmt::format("{}  {:>10}  {}/{}{}", utc_text(image.last_use), size_text(image.size),
@@ -84,13 +104,22 @@ int list(CacheAccess& cache, const std::optional<cache::ImagePattern>& pattern, 
   return 0;
 }
 
-int purge(CacheAccess& cache, const std::vector<std::string>& patterns, bool is_json) {
-  const auto purged = cache.purge(patterns);
+int purge(CacheAccess& cache, const std::vector<std::string>& texts,
+          const std::vector<cache::ImagePattern>& patterns, bool is_json) {
+  // Asked before: afterwards nothing matches.
+  std::vector<std::string> unmatched;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (!cache::matches_any_image(cache.index(), patterns[i])) unmatched.push_back(texts[i]);
+  }
+  const auto purged = cache.purge(texts);
   if (!purged) return fail(purged.error().context);
   if (is_json) {
     print(json::serialize(json::object{
         {"removed", purged->removed}, {"bytes", purged->bytes}, {"in_use", purged->in_use}}));
     return 0;
+  }
+  for (const std::string& text : unmatched) {
+    std::fprintf(stderr, "no image matches %s\n", text.c_str());
   }
   print(fmt::format("removed {} contents, {}", purged->removed, size_text(purged->bytes)));
   if (purged->in_use > 0) {
@@ -162,15 +191,15 @@ int run_cache_command(const config::Config& config, const CacheCommand& command)
   }
   const bool changes = command.verb == CacheVerb::Purge || command.verb == CacheVerb::Verify;
   auto cache = CacheAccess::open(config.cache.directory, changes);
-  if (!cache) return fail(cache.error().context);
+  if (!cache) return fail_to_open(config.cache.directory, cache.error());
   switch (command.verb) {
     case CacheVerb::Stats:
-      return stats(**cache, command.is_json);
+      return stats(**cache, config.cache.max_size, command.is_json);
     case CacheVerb::List:
       return list(**cache, patterns.empty() ? std::nullopt : std::optional(patterns.front()),
                   command.is_json);
     case CacheVerb::Purge:
-      return purge(**cache, command.patterns, command.is_json);
+      return purge(**cache, command.patterns, patterns, command.is_json);
     case CacheVerb::Verify:
       return verify(**cache, command.is_json);
   }

@@ -4,12 +4,16 @@
 // Exit codes: 0 it worked, 1 it did not (the reason is on standard error), 2 the command line is
 // not understood.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "app/cache_command.h"
+#include "app/command_words.h"
 #include "app/process.h"
 #include "config/config.h"
 
@@ -43,11 +47,12 @@ void add_options(CLI::App& command, Options& options) {
 }
 
 // Prints every problem; nullopt when there is one.
-std::optional<Config> load(const Options& options) {
+std::optional<Config> load(const Options& options, bool is_only_cache = false) {
   std::optional<std::filesystem::path> file;
   if (!options.file.empty()) file = options.file;
-  auto loaded =
-      fairlead::config::load(file, options.overrides, fairlead::config::process_surroundings());
+  auto surroundings = fairlead::config::process_surroundings();
+  surroundings.is_only_cache = is_only_cache;
+  auto loaded = fairlead::config::load(file, options.overrides, surroundings);
   if (loaded) return std::move(*loaded);
   for (const auto& problem : loaded.error()) {
     std::fprintf(stderr, "%s\n", fairlead::config::to_string(problem).c_str());
@@ -71,7 +76,7 @@ int serve(const Options& options) {
 }
 
 int manage_cache(const Options& options, const fairlead::app::CacheCommand& command) {
-  const auto config = load(options);
+  const auto config = load(options, true);
   return config ? fairlead::app::run_cache_command(*config, command) : 1;
 }
 
@@ -119,9 +124,16 @@ int run(int argc, char** argv) {
   fairlead::app::CacheCommand cache;
   auto* cache_command = add_cache_commands(app, options, cache);
   auto* version_command = app.add_subcommand("version", "Print the version");
+  app.add_subcommand("help", "Print help, also on a command: help cache");
 
+  auto words = fairlead::app::rewrite_help({argv + 1, argv + argc});
+  if (const auto reason = fairlead::app::unknown_command(app, words)) {
+    std::fprintf(stderr, "fairlead: %s\n", reason->c_str());
+    return kUsageError;
+  }
   try {
-    app.parse(argc, argv);
+    std::ranges::reverse(words);  // as the parser takes them
+    app.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);
     return code == 0 ? 0 : kUsageError;
@@ -136,4 +148,9 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) { return run(argc, argv); }
+int main(int argc, char** argv) {
+  const int code = run(argc, argv);
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  std::fputs("fairlead: standard output cannot be written\n", stderr);
+  return code == 0 ? 1 : code;
+}

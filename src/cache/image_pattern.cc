@@ -30,8 +30,11 @@ std::expected<ImagePattern, std::string> ImagePattern::parse(std::string_view te
   const std::size_t colon = tag_separator(text);
   const std::string_view name = text.substr(0, colon);
   if (!name.contains('/') && !name.starts_with("**")) {
-    return std::unexpected(std::string("names no registry; ") + kExample +
-                           "docker.io/library/alpine:3.* or docker.io/library/**");
+    const std::string all =
+        oci::is_repository_glob(name)
+            ? "has no '/'; for all of a registry write " + std::string(name) + "/**, else "
+            : "names no registry; ";
+    return std::unexpected(all + kExample + "docker.io/library/alpine:3.* or docker.io/library/**");
   }
   if (name.starts_with('/') ||
       (name.contains('/') && !oci::is_repository_glob(repository_part(name)))) {

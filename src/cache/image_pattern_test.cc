@@ -40,6 +40,7 @@ TEST(ImagePattern, SaysWhatIsWrongAndWhatToWrite) {
   for (const auto* text : {"", "alpine", "alpine:3.*", "*"}) {
     EXPECT_THAT(error(text), HasSubstr("docker.io/library/alpine:3.*")) << text;
   }
+  EXPECT_THAT(error("docker.io"), HasSubstr("write docker.io/**,"));
   for (const auto* text : {"docker.io/", "/alpine", "docker.io/Alpine", "docker.io/a//b"}) {
     EXPECT_THAT(error(text), HasSubstr("lower-case")) << text;
   }

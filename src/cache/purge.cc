@@ -55,7 +55,27 @@ Split remove_tags(index::Index& index, const std::vector<ImagePattern>& patterns
   return split;
 }
 
+// Everything: also what was found without an owner.
+bool means_everything(const ImagePattern& pattern) {
+  return !pattern.tag && pattern.repository == "**";
+}
+
 }  // namespace
+
+bool matches_any_image(const index::Index& index, const ImagePattern& pattern) {
+  if (means_everything(pattern) && index.totals().contents > 0) return true;
+  bool found = false;
+  index.for_each_tag([&](const index::TagKey& key, const index::TagInfo&) {
+    found = found || (pattern.matches_repository(key.registry, key.repository) &&
+                      pattern.matches_tag(key.tag));
+  });
+  if (found || pattern.tag) return found;
+  index.for_each_link(
+      [&](std::string_view registry, std::string_view repository, const oci::Digest&) {
+        found = found || pattern.matches_repository(registry, repository);
+      });
+  return found;
+}
 
 Result<Purged> purge(index::Index& index, Bookkeeper& bookkeeper,
                      const std::vector<ImagePattern>& patterns) {
@@ -80,11 +100,7 @@ Result<Purged> purge(index::Index& index, Bookkeeper& bookkeeper,
     index.remove_link(name.first, name.second, digest);
     if (!kept.contains(digest)) ownerless.insert(digest);
   }
-  // Everything: also what was found without an owner.
-  const bool is_all = std::ranges::any_of(patterns, [](const ImagePattern& pattern) {
-    return !pattern.tag && pattern.repository == "**";
-  });
-  if (is_all) {
+  if (std::ranges::any_of(patterns, means_everything)) {
     index.for_each_stored(
         [&](const oci::Digest& digest, const index::ContentInfo&) { ownerless.insert(digest); });
   }

@@ -19,6 +19,9 @@ struct Purged {
   std::uint64_t in_use = 0;  // contents that somebody still reads: they go by eviction
 };
 
+// Whether purging `pattern` would forget anything.
+bool matches_any_image(const index::Index& index, const ImagePattern& pattern);
+
 // A pattern with a tag leaves what other tags of the same repository still mean. Blocks; durable
 // when it returns.
 Result<Purged> purge(index::Index& index, Bookkeeper& bookkeeper,

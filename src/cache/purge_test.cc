@@ -84,6 +84,21 @@ TEST_F(PurgeTest, WhatMatchesNothingChangesNothing) {
   EXPECT_EQ(listed().size(), 3u);
 }
 
+TEST_F(PurgeTest, TellsWhetherAPatternMatchesAnything) {
+  const auto matches = [&](const char* text) {
+    return matches_any_image(index_, ImagePattern::parse(text).value());
+  };
+  index_.add_link("reg", "team/part", put_blob(10));  // no image of it is known
+  for (const auto* text : {"reg/team/app", "reg/team/app:2", "**", "**:1", "reg/team/part"}) {
+    EXPECT_TRUE(matches(text)) << text;
+  }
+  for (const auto* text : {"reg/other", "reg/team/app:3", "hub/**", "reg/*", "reg/team/part:1"}) {
+    EXPECT_FALSE(matches(text)) << text;
+  }
+  purge({"**"});
+  EXPECT_FALSE(matches("**"));
+}
+
 TEST_F(PurgeTest, WhatIsReadStaysWithoutPermission) {
   const auto reader = store_.open(own_);
   const Purged purged = purge({"reg/team/app"});

@@ -55,6 +55,9 @@ struct Surroundings {
       read_file;
 
   bool is_superuser = false;
+
+  // What only serving needs is not read: secrets and certificates. They stay empty.
+  bool is_only_cache = false;
 };
 
 // Of this process.

@@ -192,8 +192,9 @@ TEST(Config, EverySettingHasAVariable) {
                       {"FAIRLEAD_CACHE_MAX_AGE", "7d"},
                       {"FAIRLEAD_CACHE_FRESH_FOR", "10s"},
                       {"FAIRLEAD_CACHE_STALE_IF_ERROR", "1h"},
+                      {"FAIRLEAD_CACHE_NOT_FOUND_FOR", "3m"},
                       {"FAIRLEAD_CACHE_SCRUB", "2d"},
-                      {"FAIRLEAD_CACHE_KEEP", "a/b, c/**:1"},
+                      {"FAIRLEAD_CACHE_KEEP", "ghcr.io/b, quay.io/**:1"},
                       {"FAIRLEAD_LOG_LEVEL", "debug"},
                       {"FAIRLEAD_LOG_FORMAT", "json"}};
   const Config config = good("", fake);
@@ -210,6 +211,7 @@ TEST(Config, EverySettingHasAVariable) {
   EXPECT_EQ(config.cache.max_age, 24h * 7);
   EXPECT_EQ(config.cache.freshness.fresh_for, 10s);
   EXPECT_EQ(config.cache.freshness.stale_if_error, 1h);
+  EXPECT_EQ(config.cache.freshness.not_found_for, 3min);
   EXPECT_EQ(config.cache.scrub, 48h);
   ASSERT_THAT(config.cache.keep, SizeIs(2));
   EXPECT_EQ(config.cache.keep[1].tag, "1");
@@ -261,6 +263,17 @@ TEST(Config, WarnsOfVariablesThatMeanNothing) {
                                            "did you mean FAIRLEAD_LOG_LEVEL?"));
 }
 
+TEST(Config, WarnsOfKeepingWhatNoRegistryHas) {
+  EXPECT_THAT(
+      good("cache: {keep: [docker.io/a, 'dockr.io/**', 'gone.example/a:1', '*/a', '**']}").warnings,
+      ElementsAre("f.yaml:1: cache.keep[1]: keeps nothing: no registry has the name "
+                  "\"dockr.io\"; did you mean docker.io?",
+                  "f.yaml:1: cache.keep[2]: keeps nothing: no registry has the name "
+                  "\"gone.example\""));
+  EXPECT_THAT(good("cache: {keep: corp/a}\nregistries: {corp: {url: https://c.example}}").warnings,
+              IsEmpty());
+}
+
 TEST(Config, WarnsOfNoRoutes) {
   EXPECT_THAT(good("routes: []").warnings, ElementsAre(HasSubstr("routes: is empty")));
 }
@@ -277,6 +290,23 @@ TEST(Load, TakesTheFileOfTheFlagBeforeTheVariables) {
   ASSERT_FALSE(missing);
   EXPECT_EQ(to_string(missing.error().at(0)),
             "/none.yaml: cannot be read: No such file or directory");
+}
+
+TEST(Load, TheCacheCommandsNeedNeitherSecretsNorCertificates) {
+  constexpr std::string_view kFile =
+      "server: {tls: {certificate: /no/crt, key: /no/key}}\n"
+      "registries:\n"
+      "  ghcr.io: {username: env:NONE, password: file:/no/secret, ca: /no/ca, proxy: env:NONE}\n"
+      "cache: {directory: /kept}\n";
+  const FakeSurroundings fake;
+  Surroundings surroundings = fake.get();
+  EXPECT_FALSE(parse(kFile, "f.yaml", {}, surroundings));
+  surroundings.is_only_cache = true;
+  const auto loaded = parse(kFile, "f.yaml", {}, surroundings);
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(loaded->cache.directory, "/kept");
+  EXPECT_FALSE(registry(*loaded, "ghcr.io").credentials);
+  EXPECT_FALSE(parse("cache: {max_size: much}", "f.yaml", {}, surroundings));
 }
 
 TEST(Load, ReadsRealFilesUpToTheLimit) {

@@ -20,7 +20,7 @@ struct Setting {
   bool is_list = false;  // commas separate
 };
 
-constexpr std::array<Setting, 17> kSettings{{
+constexpr std::array<Setting, 18> kSettings{{
     {"server.listen", true},
     {"server.workers"},
     {"server.tls.certificate"},
@@ -34,6 +34,7 @@ constexpr std::array<Setting, 17> kSettings{{
     {"cache.max_age"},
     {"cache.fresh_for"},
     {"cache.stale_if_error"},
+    {"cache.not_found_for"},
     {"cache.scrub"},
     {"cache.keep", true},
     {"log.level"},

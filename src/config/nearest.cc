@@ -11,6 +11,7 @@ namespace fairlead::config {
 namespace {
 
 constexpr std::size_t kMaxEdits = 2;
+constexpr std::size_t kMinShared = 3;
 constexpr std::size_t kMaxWord = 64;  // bounds the work; no known word is so long
 
 // Levenshtein's, one row at a time.
@@ -27,6 +28,21 @@ std::size_t edits_between(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+// The one candidate that begins like the word; empty: none, or several.
+std::string_view one_that_begins_like(std::span<const std::string_view> known,
+                                      std::string_view word) {
+  std::string_view best;
+  for (const auto candidate : known) {
+    const auto shared =
+        static_cast<std::size_t>(std::ranges::mismatch(candidate, word).in1 - candidate.begin());
+    const bool is_alike = shared == word.size() || shared + 1 >= candidate.size();
+    if (shared < kMinShared || !is_alike) continue;
+    if (!best.empty()) return {};
+    best = candidate;
+  }
+  return best;
+}
+
 }  // namespace
 
 std::string_view nearest_of(std::span<const std::string_view> known, std::string_view word) {
@@ -40,7 +56,7 @@ std::string_view nearest_of(std::span<const std::string_view> known, std::string
       best = candidate;
     }
   }
-  return best;
+  return best.empty() ? one_that_begins_like(known, word) : best;
 }
 
 }  // namespace fairlead::config

@@ -58,8 +58,10 @@ TEST(Problems, Patterns) {
               ElementsAre(HasSubstr("routes[0].deny[0]: \"A b\" is no pattern")));
   EXPECT_THAT(problems_of("routes: [{match: a, to: ghcr.io/a, repositories: []}]"),
               ElementsAre(HasSubstr("must name at least one repository")));
-  EXPECT_THAT(problems_of("cache: {index: redis://x}"),
-              ElementsAre("f.yaml:1: cache.index: redis is not built yet in this version"));
+  for (const std::string index : {"redis", "redis://x", "rediss://x"}) {
+    EXPECT_THAT(problems_of("cache: {index: " + index + "}"),
+                ElementsAre("f.yaml:1: cache.index: redis is not built yet in this version"));
+  }
   EXPECT_THAT(problems_of("cache: {index: leveldb}"),
               ElementsAre("f.yaml:1: cache.index: \"leveldb\" is not sqlite"));
 }
@@ -70,6 +72,10 @@ TEST(Problems, UnknownKeysSuggestTheNearest) {
       {"server:\n  lissen: x", "f.yaml:2: server.lissen: unknown key; did you mean listen?"},
       {"server: {limits: {conections: 5}}",
        "f.yaml:1: server.limits.conections: unknown key; did you mean connections?"},
+      {"cache: {stale: 1d}", "f.yaml:1: cache.stale: unknown key; did you mean stale_if_error?"},
+      {"cache: {max: 1}", "f.yaml:1: cache.max: unknown key"},  // max_size or max_age
+      {"routes: [{match: a, to: ghcr.io/a, denied: [a]}]",
+       "f.yaml:1: routes[0].denied: unknown key; did you mean deny?"},
       {"storage: {}", "f.yaml:1: storage: unknown key"},
       {"\"a\\nb\": 1", "f.yaml:1: a?b: unknown key"},
       {"autt: {}", "f.yaml:1: autt: unknown key"},  // what is not built is not suggested
@@ -113,13 +119,13 @@ TEST(Problems, Server) {
        "f.yaml:4: server.listen[1]: \"LOCALHOST:1\" is given twice"},
       {"server: {workers: -1}",
        "f.yaml:1: server.workers: \"-1\" is not a number: write digits only"},
-      {"server: {workers: 5000}", "f.yaml:1: server.workers: must be between 0 and 1024"},
+      {"server: {workers: 5000}", "f.yaml:1: server.workers: \"5000\" is not between 0 and 1024"},
       {"server: {limits: {header_bytes: 1GiB}}",
-       "f.yaml:1: server.limits.header_bytes: must be between 4KiB and 1MiB"},
+       "f.yaml:1: server.limits.header_bytes: \"1GiB\" is not between 4KiB and 1MiB"},
       {"server: {limits: {connections: 0}}",
-       "f.yaml:1: server.limits.connections: must be between 1 and 1000000"},
+       "f.yaml:1: server.limits.connections: \"0\" is not between 1 and 1000000"},
       {"server: {limits: {drain: 2d}}",
-       "f.yaml:1: server.limits.drain: must be between 0ms and 1h"},
+       "f.yaml:1: server.limits.drain: \"2d\" is not between 0ms and 1h"},
   });
 }
 
@@ -175,9 +181,12 @@ TEST(Problems, Registries) {
        "f.yaml:1: registries.ghcr.io.token_hosts[0]: \"https://x\" needs the form host or "
        "host:port"},
       {"registries: {ghcr.io: {timeouts: {stall: 0s}}}",
-       "f.yaml:1: registries.ghcr.io.timeouts.stall: must be between 1ms and 1h"},
+       "f.yaml:1: registries.ghcr.io.timeouts.stall: \"0s\" is not between 1ms and 1h"},
       {"registries: {ghcr.io: {timeouts: {connect: 5}}}",
-       "f.yaml:1: registries.ghcr.io.timeouts.connect: \"5\" is not a duration: write a number "
+       "f.yaml:1: registries.ghcr.io.timeouts.connect: \"5\" has no unit: write ms, s, m, h or d "
+       "behind it (30s)"},
+      {"registries: {ghcr.io: {timeouts: {connect: soon}}}",
+       "f.yaml:1: registries.ghcr.io.timeouts.connect: \"soon\" is not a duration: write a number "
        "and ms, s, m, h or d (30s)"},
   });
 }
@@ -239,6 +248,37 @@ TEST(Problems, RoutesThatDoNotFitTogether) {
               ElementsAre(testing::StartsWith("f.yaml:1: registries.Corp: is no name"),
                           "f.yaml:4: routes[0].to: must be text, but is a list",
                           testing::StartsWith("f.yaml:5: routes[1]: ")));
+}
+
+TEST(Problems, RoutesPatternsThatNeverMatch) {
+  const auto problems_with = [](const std::string& to, const std::string& policy) {
+    return problems_of("registries: {corp: {url: https://corp.example}}\nroutes: [{" + to + ", " +
+                       policy + "}]");
+  };
+  const std::string team = "match: x/, to: corp/team/";
+  EXPECT_THAT(problems_with(team, "deny: [\"corp/team/secret-*\", team/a]"),
+              ElementsAre("f.yaml:2: routes[0]: deny \"corp/team/secret-*\" matches no repository "
+                          "that \"corp/team/\" can lead to; patterns here have no registry: write "
+                          "\"team/secret-*\""));
+  EXPECT_THAT(problems_with(team, "repositories: [app]"),
+              ElementsAre("f.yaml:2: routes[0]: repositories \"app\" matches no repository that "
+                          "\"corp/team/\" can lead to"));
+  const std::string hub = "match: \"\", to: docker.io/";
+  EXPECT_THAT(problems_with(hub, "deny: [alpine]"),
+              ElementsAre(HasSubstr("write \"library/alpine\"")));
+  EXPECT_THAT(problems_with("match: a, to: docker.io/a", "deny: [a]"), SizeIs(1));
+  EXPECT_THAT(problems_with("match: a, to: docker.io/a", "deny: [library/a]"), SizeIs(0));
+
+  // What may match is left alone.
+  const std::string any = "namespace: \"*\", to: \"{1}/\"";
+  for (const std::string policy : {"deny: [alpine]", "deny: [corp/x]", "deny: [\"*/x\"]"}) {
+    EXPECT_THAT(problems_with(any, policy), SizeIs(0)) << policy;
+  }
+  EXPECT_THAT(problems_with("host: \"*.m.example\", to: \"corp/{1}/\"", "deny: [\"a/b/c\"]"),
+              SizeIs(0));
+  EXPECT_THAT(problems_with(team, "deny: [\"**\", \"*/x\", \"t*/x\", \"team/**/x\"]"), SizeIs(0));
+  EXPECT_THAT(problems_with(hub, "deny: [team/app]"), SizeIs(0));
+  EXPECT_THAT(problems_with("match: \"\", to: corp/", "deny: [corp/app, app]"), SizeIs(0));
 }
 
 TEST(Problems, AllAtOnceInTheFilesOrder) {

@@ -80,6 +80,11 @@ std::expected<std::uint64_t, std::string> parse_size(std::string_view text) {
 }
 
 std::expected<std::chrono::milliseconds, std::string> parse_duration(std::string_view text) {
+  if (const auto quantity = split(text); quantity && quantity->unit.empty()) {
+    if (text == "0") return std::chrono::milliseconds(0);
+    return std::unexpected(in_quotes(text) +
+                           " has no unit: write ms, s, m, h or d behind it (30s)");
+  }
   const auto count = parse(text, kDurationUnits, kMaxMilliseconds,
                            "a duration: write a number and ms, s, m, h or d (30s)");
   if (!count) return std::unexpected(count.error());

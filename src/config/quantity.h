@@ -3,7 +3,7 @@
 //
 //   count     digits
 //   size      digits, or digits and one of KiB MiB GiB TiB
-//   duration  digits and one of ms s m h d
+//   duration  digits and one of ms s m h d; or 0
 //
 // Nothing else: no sign, fraction, blank or second unit. An error is what is wrong with the text,
 // to be read after the key; it quotes the text.

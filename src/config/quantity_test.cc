@@ -75,7 +75,8 @@ TEST(Quantity, Durations) {
                                                     {"9223372036854775808ms", {}},
                                                     {"106751991168d", {}},
                                                     {"30", {}},
-                                                    {"0", {}},
+                                                    {"0", 0},
+                                                    {"00", {}},
                                                     {"s", {}},
                                                     {"1h30m", {}},
                                                     {"1.5s", {}},
@@ -94,7 +95,9 @@ TEST(Quantity, TellsOverflowFromNonsense) {
   EXPECT_EQ(parse_size("16777216TiB").error(), "\"16777216TiB\" is too large");
   EXPECT_EQ(parse_count("four").error(), "\"four\" is not a number: write digits only");
   EXPECT_EQ(parse_duration("30").error(),
-            "\"30\" is not a duration: write a number and ms, s, m, h or d (30s)");
+            "\"30\" has no unit: write ms, s, m, h or d behind it (30s)");
+  EXPECT_EQ(parse_duration("1w").error(),
+            "\"1w\" is not a duration: write a number and ms, s, m, h or d (30s)");
 }
 
 TEST(Quantity, FormatsInTheLargestExactUnit) {

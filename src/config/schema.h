@@ -17,7 +17,9 @@
 namespace fairlead::config {
 
 void read_server(Section& server, http::ServerOptions& out);
-void read_cache(Section& cache, cache::CacheOptions& out);
+// Only warns of what does not fit to the registries.
+void read_cache(Section& cache, const std::vector<upstream::RegistryOptions>& registries,
+                cache::CacheOptions& out);
 void read_log(Section& log, telemetry::LogOptions& out);
 
 // Changes and adds to what `out` holds already.

@@ -13,20 +13,17 @@
 namespace fairlead::config {
 namespace {
 
-std::string between(const std::string& min, const std::string& max) {
-  return "must be between " + min + " and " + max;
-}
-
-// `parsed` when it lies within the bounds; else nullopt, and the problem is reported.
+// `given`, as `parsed` has it, when it lies within the bounds; else nullopt, and the problem is
+// reported.
 template <class T, class Format>
-std::optional<T> bounded(const Value& value, const std::expected<T, std::string>& parsed, T min,
-                         T max, Format format) {
+std::optional<T> bounded(const Value& value, const std::string& given,
+                         const std::expected<T, std::string>& parsed, T min, T max, Format format) {
   if (!parsed) {
     value.problem(parsed.error());
     return std::nullopt;
   }
   if (*parsed < min || *parsed > max) {
-    value.problem(between(format(min), format(max)));
+    value.problem(in_quotes(given) + " is not between " + format(min) + " and " + format(max));
     return std::nullopt;
   }
   return *parsed;
@@ -80,14 +77,15 @@ void Section::number(std::string_view key, std::size_t& out, std::size_t min, st
   const auto given = value ? value->text() : std::nullopt;
   if (!given) return;
   const auto format = [](std::uint64_t number) { return std::to_string(number); };
-  out = bounded<std::uint64_t>(*value, parse_count(*given), min, max, format).value_or(out);
+  out = bounded<std::uint64_t>(*value, *given, parse_count(*given), min, max, format).value_or(out);
 }
 
 void Section::size(std::string_view key, std::size_t& out, std::size_t min, std::size_t max) {
   const auto value = find(key);
   const auto given = value ? value->text() : std::nullopt;
   if (!given) return;
-  out = bounded<std::uint64_t>(*value, parse_size(*given), min, max, format_size).value_or(out);
+  out = bounded<std::uint64_t>(*value, *given, parse_size(*given), min, max, format_size)
+            .value_or(out);
 }
 
 void Section::duration(std::string_view key, std::chrono::milliseconds& out,
@@ -95,7 +93,7 @@ void Section::duration(std::string_view key, std::chrono::milliseconds& out,
   const auto value = find(key);
   const auto given = value ? value->text() : std::nullopt;
   if (!given) return;
-  out = bounded(*value, parse_duration(*given), min, max, format_duration).value_or(out);
+  out = bounded(*value, *given, parse_duration(*given), min, max, format_duration).value_or(out);
 }
 
 void Section::not_built(std::initializer_list<std::string_view> keys) {

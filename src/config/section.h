@@ -69,7 +69,8 @@ class Value {
 
   // Text on one line, at most 4 KiB; empty only where `may_be_empty`.
   [[nodiscard]] std::optional<std::string> text(bool may_be_empty = false) const;
-  // Text, or what env:NAME or file:/path stand for. Problems do not quote it.
+  // Text, or what env:NAME or file:/path stand for. Problems do not quote it. Nullopt without a
+  // problem where secrets are not wanted (Surroundings).
   [[nodiscard]] std::optional<Secret> secret() const;
   // The path of a file that can be read now.
   [[nodiscard]] std::optional<std::string> readable_file() const;

@@ -71,6 +71,7 @@ std::optional<Secret> Value::secret() const {
   if (given->starts_with("env:")) {
     const std::string name = given->substr(4);
     reading_->variables.insert(name);
+    if (reading_->surroundings.is_only_cache) return std::nullopt;
     const auto& environment = reading_->surroundings.environment;
     const auto found = environment.find(name);
     if (found == environment.end() || found->second.empty()) {
@@ -79,6 +80,7 @@ std::optional<Secret> Value::secret() const {
     }
     given = found->second;
   } else if (given->starts_with("file:")) {
+    if (reading_->surroundings.is_only_cache) return std::nullopt;
     const std::string path = given->substr(5);
     auto held = reading_->surroundings.read_file(path, kMaxSecretFile);
     if (!held) {
@@ -102,7 +104,7 @@ std::optional<Secret> Value::secret() const {
 
 std::optional<std::string> Value::readable_file() const {
   auto path = text();
-  if (!path) return std::nullopt;
+  if (!path || reading_->surroundings.is_only_cache) return path;
   if (const auto held = reading_->surroundings.read_file(*path, kMaxReadableFile); !held) {
     problem(cannot_be_read(*path, held.error()));
     return std::nullopt;

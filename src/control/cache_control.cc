@@ -65,14 +65,17 @@ async::Task<> CacheControl::handle(const http::Request& request, http::Responder
 
 CacheControl::Answer CacheControl::purge(std::string_view query) {
   std::vector<cache::ImagePattern> patterns;
+  std::string names;  // for the log
   for (const std::string& text : values_of(query, "pattern")) {
     auto pattern = cache::ImagePattern::parse(text);
     if (!pattern) return {.status = 400, .body = write_error(pattern.error())};
     patterns.push_back(*std::move(pattern));
+    names.append(names.empty() ? "" : " ").append(text);
   }
   const auto purged = cache::purge(services_.index, services_.bookkeeper, patterns);
   if (!purged) return {.status = 500, .body = write_error(purged.error().context)};
-  services_.log.info("purged on request", {{"contents", static_cast<std::int64_t>(purged->removed)},
+  services_.log.info("purged on request", {{"patterns", names},
+                                           {"contents", static_cast<std::int64_t>(purged->removed)},
                                            {"bytes", static_cast<std::int64_t>(purged->bytes)}});
   return {.body = json::serialize(json::object{
               {"removed", purged->removed}, {"bytes", purged->bytes}, {"in_use", purged->in_use}})};

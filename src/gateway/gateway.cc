@@ -92,6 +92,7 @@ async::Task<> Gateway::serve_registry(Exchange& exchange) {
   }
   exchange.target = std::move(*target);
   exchange.record.registry = exchange.target.registry;
+  exchange.record.upstream_repository = exchange.target.remote_repository;
   exchange.registry = registries_.find(exchange.target.registry)->second;
 
   // Authorize.

@@ -57,6 +57,38 @@ TEST(Glob, MatchesWholeTexts) {
   }
 }
 
+TEST(Glob, OverlapMeansThatSomeTextMatchesBoth) {
+  struct Pair {
+    std::string_view a;
+    std::string_view b;
+    bool overlap;
+  };
+  const Pair pairs[] = {
+      {"team/**", "team/app", true},
+      {"team/**", "team/*", true},
+      {"team/**", "corp/team/*", false},
+      {"team/**", "team", false},
+      {"team/**", "*/secret-*", true},
+      {"team/**", "**", true},
+      {"**", "a/b/c", true},
+      {"*", "a/b", false},
+      {"a*/x", "*b/x", true},
+      {"a*/x", "b*/x", false},
+      {"*/*", "**/b", true},
+      {"*/*", "a/b/**", false},
+      {"**/**", "alpine", false},
+      {"**/**", "library/*", true},
+      {"", "*", true},
+      {"", "a", false},
+      {"alpine", "alpine", true},
+      {"alpine", "alpine3", false},
+  };
+  for (const auto& [a, b, overlap] : pairs) {
+    EXPECT_EQ(globs_overlap(a, b), overlap) << a << " and " << b;
+    EXPECT_EQ(globs_overlap(b, a), overlap) << b << " and " << a;
+  }
+}
+
 // The attack on matchers that go back: time grows with a power of the length.
 TEST(Glob, APatternOfManyStarsTakesNoLonger) {
   std::string pattern;

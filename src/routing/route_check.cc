@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "oci/glob.h"
 #include "oci/name.h"
 
 namespace fairlead::routing {
@@ -78,6 +79,53 @@ void check_remote(const RouteOptions& route, std::string_view remote, bool is_ex
   }
 }
 
+// Globs that together match every repository that the route can lead to, and maybe more: what
+// overlaps none of them is certain never to count.
+std::vector<std::string> yields_of(const Mapping& mapping, bool is_exact,
+                                   const RegistryNames& registries) {
+  std::string yield = substitute(mapping.remote, "**");
+  if (!is_exact) yield += "**";
+  const bool is_one_component = !contains(mapping.remote, "/");
+  const auto registry = registries.find(mapping.registry);
+  const bool is_open = registry == registries.end();  // "{1}": any of them
+  if (!is_one_component || !(is_open || registry->second)) return {std::move(yield)};
+  // Official images get their library/, other names have a '/' already.
+  std::vector<std::string> yields{"library/" + yield};
+  if (!is_exact) yields.emplace_back("**/**");
+  if (is_open) yields.push_back(std::move(yield));
+  return yields;
+}
+
+bool overlaps_any(const std::vector<std::string>& globs, std::string_view pattern) {
+  return std::ranges::any_of(
+      globs, [&](const std::string& glob) { return oci::globs_overlap(glob, pattern); });
+}
+
+// What to write instead of a pattern that matches nothing; empty: nobody knows.
+std::string correction(std::string_view pattern, const std::vector<std::string>& yields,
+                       const RegistryNames& registries) {
+  const std::size_t slash = pattern.find('/');
+  if (slash != std::string_view::npos && registries.contains(pattern.substr(0, slash))) {
+    return "; patterns here have no registry: write " + quote(pattern.substr(slash + 1));
+  }
+  const std::string official = "library/" + std::string(pattern);
+  if (slash == std::string_view::npos && overlaps_any(yields, official)) {
+    return "; official images are below library/: write " + quote(official);
+  }
+  return {};
+}
+
+// A pattern that never matches protects nothing, or serves nothing, and nobody would notice.
+void check_patterns(const std::string& key, const std::vector<std::string>& patterns,
+                    const RouteOptions& route, const std::vector<std::string>& yields,
+                    const RegistryNames& registries, std::vector<std::string>& problems) {
+  for (const std::string& pattern : patterns) {
+    if (overlaps_any(yields, pattern)) continue;
+    problems.push_back(key + " " + quote(pattern) + " matches no repository that " +
+                       quote(route.to) + " can lead to" + correction(pattern, yields, registries));
+  }
+}
+
 }  // namespace
 
 std::string to_lower(std::string_view text) {
@@ -115,6 +163,11 @@ CheckedRoute check_route(const RouteOptions& route, const RegistryNames& registr
   }
   const bool is_exact = route.match && !is_prefix(*route.match);
   check_remote(route, checked.mapping.remote, is_exact, checked.problems);
+  if (!checked.problems.empty()) return checked;  // what it leads to is not known
+  const auto yields = yields_of(checked.mapping, is_exact, registries);
+  const RoutePolicy& policy = route.policy;
+  check_patterns("repositories", policy.repositories, route, yields, registries, checked.problems);
+  check_patterns("deny", policy.deny, route, yields, registries, checked.problems);
   return checked;
 }
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <functional>
-#include <set>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,8 +13,8 @@
 
 namespace fairlead::routing {
 
-// A registry name that is configured.
-using RegistryNames = std::set<std::string, std::less<>>;
+// The names of the configured registries, and whether each has official images (router.h).
+using RegistryNames = std::map<std::string, bool, std::less<>>;
 
 struct CheckedRoute {
   Mapping mapping;

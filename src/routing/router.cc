@@ -25,7 +25,7 @@ struct Router::Table {
     MatchTable matches;
   };
 
-  std::map<std::string, bool, std::less<>> registries;      // name -> has official images
+  RegistryNames registries;
   std::map<std::string, MatchTable, std::less<>> hosts;     // lower case
   std::vector<Wildcard> wildcard_hosts;                     // longest suffix first
   std::map<std::string, Mapping, std::less<>> name_spaces;  // lower case; "*" for any
@@ -109,15 +109,13 @@ std::optional<Target> Router::route(const RouteQuery& query) const {
 std::expected<Router, std::vector<Router::Problem>> Router::build(
     const std::vector<RouteOptions>& routes, const std::vector<RegistryName>& registries) {
   auto table = std::make_unique<Table>();
-  RegistryNames names;
   for (const RegistryName& registry : registries) {
-    names.insert(registry.name);
     table->registries.emplace(registry.name, registry.has_official_images);
   }
 
   std::vector<Problem> problems;
   for (const RouteOptions& route : routes) {
-    CheckedRoute checked = check_route(route, names);
+    CheckedRoute checked = check_route(route, table->registries);
     for (std::string& text : checked.problems) {
       problems.push_back({.line = route.line, .text = std::move(text)});
     }

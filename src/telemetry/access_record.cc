@@ -35,7 +35,7 @@ void write(Log& log, const AccessRecord& record) {
   if (!log.enabled(level)) return;
 
   std::vector<Field> fields;
-  fields.reserve(15);
+  fields.reserve(16);
   const auto add_text = [&fields](std::string_view key, std::string_view value) {
     if (!value.empty()) fields.push_back({key, value});
   };
@@ -51,6 +51,9 @@ void write(Log& log, const AccessRecord& record) {
   add_text("freshness", record.freshness);
   add_text("registry", record.registry);
   add_text("repository", record.repository);
+  if (record.upstream_repository != record.repository) {
+    add_text("upstream_repository", record.upstream_repository);
+  }
   add_text("host", record.host);
   add_text("user_agent", record.user_agent);
   add_text("error", record.error);

@@ -33,9 +33,10 @@ struct AccessRecord {
   int status = 0;
   std::uint64_t bytes = 0;  // of the body, sent
   Outcome outcome = Outcome::None;
-  std::string_view freshness;  // of a tag: "fresh", "checked", "stale", "held"; empty: no tag
-  std::string registry;        // empty: not routed
-  std::string repository;      // the client's name for it
+  std::string_view freshness;       // of a tag: "fresh", "checked", "stale", "held"; empty: no tag
+  std::string registry;             // empty: not routed
+  std::string repository;           // the client's name for it
+  std::string upstream_repository;  // the registry's; written where it is another
   std::chrono::nanoseconds duration{};
   std::optional<std::chrono::nanoseconds> first_byte;  // until the head of the answer was ready
   std::string error;                                   // empty: none

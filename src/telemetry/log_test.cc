@@ -86,6 +86,16 @@ TEST(AccessRecord, IsOneLine) {
                        "host=localhost:5000 user_agent=\"containerd/2.0 (linux)\"\n"));
 }
 
+TEST(AccessRecord, NamesTheRegistrysRepositoryWhereItIsAnother) {
+  Log log({.level = LogLevel::Info, .format = LogFormat::Text});
+  AccessRecord record = pull();
+  const auto line = [&] { return standard_error([&] { write(log, record); }); };
+  record.upstream_repository = "a";
+  EXPECT_THAT(line(), Not(HasSubstr("upstream_repository")));
+  record.upstream_repository = "library/a";
+  EXPECT_THAT(line(), HasSubstr(" repository=a upstream_repository=library/a host="));
+}
+
 TEST(AccessRecord, OurFailuresAreWarnings) {
   Log log({.level = LogLevel::Warn, .format = LogFormat::Text});
   AccessRecord record = pull();

@@ -52,6 +52,20 @@ def start_where_stopped(gateway):
         gateway.start()
 
 
+def on_a_terminal(*arguments):
+    """The exit code of a command and what a terminal got from it."""
+    ours, theirs = pty.openpty()
+    done = subprocess.run([program.binary(), *map(str, arguments)], stdin=subprocess.DEVNULL,
+                          stdout=theirs, stderr=theirs, timeout=30)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # what a terminal says at its end
+        while piece := os.read(ours, 65536):
+            shown += piece
+    os.close(ours)
+    return done.returncode, shown
+
+
 # What is there.
 
 
@@ -68,6 +82,16 @@ def test_stats_for_people(gateway):
     assert done.returncode == 0
     assert "7" in done.stdout.split()
     assert "KiB" in done.stdout or "bytes" in done.stdout
+
+
+def test_stats_show_the_limit_and_the_share_of_it(gateway):
+    gateway.set_cache(max_size="1MiB")
+    used = cache(gateway, "stats")["bytes"]
+    shown = run(gateway, "stats").stdout
+    assert "1.0 MiB" in shown
+    assert f"{100 * used / 2**20:.1f} %" in shown
+    gateway.set_cache(max_size=0)
+    assert "%" not in run(gateway, "stats").stdout
 
 
 def test_list(gateway, upstream):
@@ -103,6 +127,13 @@ def test_list_for_people(gateway):
     assert done.returncode == 0
     assert "up/team/app" in done.stdout and "up/team/tool" in done.stdout
     assert "\x1b" not in done.stdout, "colours into a pipe"
+
+
+def test_list_on_a_terminal_has_a_header(gateway):
+    code, shown = on_a_terminal("cache", "list", "--config", gateway.config_path)
+    assert code == 0
+    assert shown.splitlines()[0].split() == [b"LAST", b"USE", b"SIZE", b"IMAGE"]
+    assert "IMAGE" not in run(gateway, "list").stdout
 
 
 # Throwing away.
@@ -157,6 +188,21 @@ def test_purge_of_nothing(gateway):
     assert len(stored.files(gateway.cache_directory)) == 7
 
 
+def test_purge_names_the_patterns_that_matched_nothing(gateway):
+    done = run(gateway, "purge", "up/absent", "up/team/app", "up/team/tool:9")
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == ["no image matches up/absent", "no image matches up/team/tool:9"]
+    assert "removed" in done.stdout
+
+
+def test_a_purge_is_in_the_gateways_log_with_its_patterns(upstream):
+    with serving(upstream) as gateway:
+        cache(gateway, "purge", "up/team/app:1", "**")
+        lines = [json.loads(line) for line in gateway.stderr().splitlines()]
+        patterns = [line["patterns"] for line in lines if line["message"] == "purged on request"]
+        assert patterns == ["up/team/app:1 **"]
+
+
 # Checking.
 
 
@@ -196,17 +242,8 @@ def test_verify_into_a_pipe_shows_no_progress(gateway):
 
 
 def test_verify_on_a_terminal_shows_how_far_it_is(gateway):
-    ours, theirs = pty.openpty()
-    done = subprocess.run(
-        [program.binary(), "cache", "verify", "--config", gateway.config_path],
-        stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, timeout=30)
-    os.close(theirs)
-    shown = b""
-    with contextlib.suppress(OSError):  # what a terminal says at its end
-        while piece := os.read(ours, 65536):
-            shown += piece
-    os.close(ours)
-    assert done.returncode == 0
+    code, shown = on_a_terminal("cache", "verify", "--config", gateway.config_path)
+    assert code == 0
     assert re.search(rb"\r[^\n]|\x1b\[", shown), "nothing was drawn over"
 
 
@@ -219,6 +256,16 @@ def test_the_directory_may_be_given(gateway, command):
                        "--cache-directory", gateway.cache_directory)
     assert done.returncode == 0, done.stderr
     json.loads(done.stdout)
+
+
+@every_command
+def test_output_that_cannot_be_written(command, tmp_path):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [program.binary(), "cache", command, *COMMANDS[command], "--json", "--cache-directory",
+             tmp_path], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
+    assert done.returncode == 1
+    assert "standard output" in done.stderr
 
 
 @pytest.mark.parametrize("command, counts", [
@@ -238,6 +285,26 @@ def test_a_directory_that_is_not_there(command, tmp_path):
     assert done.returncode == 1
     assert str(absent) in done.stderr
     assert not absent.exists()
+
+
+@every_command
+def test_what_only_serving_needs_is_not_read(command, tmp_path):
+    path = tmp_path / "fairlead.yaml"
+    path.write_text(f"cache: {{directory: {tmp_path}}}\nregistries:\n"
+                    f"  ghcr.io: {{username: robot, password: 'file:{tmp_path}/absent'}}\n")
+    assert program.run("check", "--config", path).returncode == 1
+    done = program.run("cache", command, *COMMANDS[command], "--config", path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", ["stats", "list"])
+def test_a_damaged_index(command, tmp_path):
+    (tmp_path / "index.db").write_bytes(bytes(range(256)) * 64)
+    done = program.run("cache", command, "--cache-directory", tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "index.db" in done.stderr and "damaged" in done.stderr
+    assert f"fairlead cache verify --cache-directory {tmp_path}" in done.stderr
+    assert program.run("cache", "verify", "--cache-directory", tmp_path).returncode == 0
 
 
 @every_command

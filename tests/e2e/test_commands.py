@@ -3,6 +3,7 @@
 
 import re
 import socket
+import subprocess
 
 import pytest
 
@@ -112,6 +113,39 @@ def test_wrong_usage(arguments):
     done = program.run(*arguments)
     assert done.returncode not in (0, 1)
     assert done.stderr or done.stdout
+
+
+@pytest.mark.parametrize("arguments, nearest, help_of", [
+    (["bogus"], None, "fairlead --help"), (["serv"], "serve", "fairlead --help"),
+    (["cache", "bogus"], None, "fairlead cache --help"),
+    (["cache", "state"], "stats", "fairlead cache --help"), (["help", "chek"], "check", None)])
+def test_an_unknown_command(arguments, nearest, help_of):
+    done = program.run(*arguments)
+    assert done.returncode == 2
+    assert f'unknown command "{arguments[-1]}"' in done.stderr
+    if nearest:
+        assert f"did you mean {nearest}?" in done.stderr
+    assert not help_of or help_of in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("arguments, same", [
+    (["help"], ["--help"]), (["help", "cache"], ["cache", "--help"]),
+    (["cache", "help"], ["cache", "--help"]),
+    (["help", "cache", "purge"], ["cache", "purge", "--help"])])
+def test_help_as_a_command(arguments, same):
+    done = program.run(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == program.run(*same).stdout != ""
+
+
+@pytest.mark.parametrize("arguments", [["version"], ["check"]])
+def test_output_that_cannot_be_written(arguments):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([program.binary(), *arguments], stdout=full, stderr=subprocess.PIPE,
+                              text=True, timeout=20)
+    assert done.returncode == 1
+    assert "standard output" in done.stderr
 
 
 def test_a_taken_port_is_said_plainly():

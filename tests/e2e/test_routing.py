@@ -122,6 +122,7 @@ def test_the_record_says_where_it_went(routed):
     fetch(routed.fairlead.url, "/v2/bp/deep/app/manifests/1", headers={"User-Agent": "routing-test"})
     record = routed.fairlead.wait_for_records(1, user_agent="routing-test")[0]
     assert (record.registry, record.repository) == ("corp", "bp/deep/app")
+    assert record.upstream_repository == "three/app"
     assert (record.method, record.target) == ("GET", "/v2/bp/deep/app/manifests/1")
     assert record.status == 200
     assert record.bytes == len(routed.contents["three/app"].manifest)
