@@ -28,17 +28,21 @@ struct DiskStoreOptions {
   // Bytes of one blob, 0: any. An upstream that claims, or sends, more than the cache may hold
   // would otherwise take the whole disk and have everything evicted.
   std::uint64_t max_content = 0;
+  // Where there is no cache yet, none is made: NotFound. For commands.
+  bool must_exist = false;
 };
 
 class DiskBlobStore final : public BlobStore {
  public:
   // Creates the directory where needed, locks it, removes leftovers of a crash. Fails when it is
-  // not usable or another process has it.
+  // not usable, another process has it, or it holds other things and no cache: then somebody
+  // mistyped its name, and nothing of it is touched.
   static Result<std::unique_ptr<DiskBlobStore>> open_directory(
       const std::string& directory, const DiskStoreOptions& options = {});
 
   // Only to look at, also while another process has it: locks, makes and removes nothing by itself,
-  // and the caller does not either. NotFound when there is no such directory.
+  // and the caller does not either. NotFound when there is no such directory, or it holds other
+  // things and no cache; an empty one is an empty cache.
   static Result<std::unique_ptr<DiskBlobStore>> open_read_only(const std::string& directory);
 
   Result<std::optional<BlobFile>> open(const oci::Digest& digest) override;
