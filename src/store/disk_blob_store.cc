@@ -133,6 +133,12 @@ class DiskIngest final : public Ingest {
   bool is_settled_ = false;  // committed or discarded
 };
 
+DiskBlobStore::DiskBlobStore(std::string directory, const DiskStoreOptions& options, UniqueFd lock)
+    : directory_(std::move(directory)),
+      options_(options),
+      place_(::open(directory_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)),
+      lock_(std::move(lock)) {}
+
 Result<std::unique_ptr<DiskBlobStore>> DiskBlobStore::open_directory(
     const std::string& directory, const DiskStoreOptions& options) {
   const std::string where = "cache directory " + directory;
@@ -306,6 +312,17 @@ Result<Removal> DiskBlobStore::remove(const oci::Digest& digest) {
 
 Result<Removal> DiskBlobStore::remove_damaged(const oci::Digest& digest, const BlobFile& found) {
   return unlink_if_same(blob_path(digest), found.fd.get());
+}
+
+// By the directory's own number and not by a file in it: one that was emptied is in place.
+Result<void> DiskBlobStore::check_in_place() {
+  struct stat opened{};
+  struct stat now{};
+  if (::fstat(place_.get(), &opened) == 0 && ::stat(directory_.c_str(), &now) == 0 &&
+      opened.st_ino == now.st_ino && opened.st_dev == now.st_dev) {
+    return {};
+  }
+  return internal_error(Code::Io, "the cache directory " + directory_ + " has vanished");
 }
 
 Result<void> DiskBlobStore::for_each(const BlobVisitor& visit) {

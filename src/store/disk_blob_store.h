@@ -51,6 +51,7 @@ class DiskBlobStore final : public BlobStore {
   Result<std::optional<BlobFile>> inspect(const oci::Digest& digest) override;
   Result<Removal> remove(const oci::Digest& digest) override;
   Result<Removal> remove_damaged(const oci::Digest& digest, const BlobFile& found) override;
+  Result<void> check_in_place() override;
   Result<void> for_each(const BlobVisitor& visit) override;
 
   // Files that were left in tmp/ by a crash and removed at start.
@@ -58,8 +59,7 @@ class DiskBlobStore final : public BlobStore {
 
  private:
   friend class DiskIngest;
-  DiskBlobStore(std::string directory, const DiskStoreOptions& options, UniqueFd lock)
-      : directory_(std::move(directory)), options_(options), lock_(std::move(lock)) {}
+  DiskBlobStore(std::string directory, const DiskStoreOptions& options, UniqueFd lock);
 
   [[nodiscard]] std::string blob_path(const oci::Digest& digest) const;
   [[nodiscard]] bool is_too_large(std::uint64_t size) const {
@@ -74,6 +74,7 @@ class DiskBlobStore final : public BlobStore {
 
   const std::string directory_;
   const DiskStoreOptions options_;
+  const UniqueFd place_;  // of directory_ as it was opened
   UniqueFd lock_;
   std::mutex names_;  // held while a name below blobs/ gets another file or none
   std::size_t leftovers_removed_ = 0;

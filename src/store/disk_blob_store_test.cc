@@ -264,14 +264,20 @@ TEST_F(DiskBlobStoreTest, ACacheDirectoryThatIsGoneIsAnErrorAndNotEmpty) {
   EXPECT_FALSE(store->for_each([](const oci::Digest&, std::uint64_t, WallTime) {}));
   EXPECT_FALSE(store->begin(digest_, 10)) << "written where no disk is mounted any more";
   EXPECT_FALSE(fs::exists(directory_.path()));
+  EXPECT_FALSE(store->check_in_place());
+  fs::create_directory(directory_.path());
+  EXPECT_FALSE(store->check_in_place()) << "as a mount point without its disk";
+  fs::remove(directory_.path());
   fs::rename(directory_.path() + ".away", directory_.path());
+  EXPECT_TRUE(store->check_in_place());
   EXPECT_THAT(visited(*store), ElementsAre(digest_));
 }
 
 TEST_F(DiskBlobStoreTest, ADirectoryEmptiedWhileRunningIsFilledAgain) {
   const auto store = open();
   put(*store);
-  for (const char* part : {"tmp", "blobs"}) fs::remove_all(directory_ / part);
+  for (const char* part : {"tmp", "blobs", "lock"}) fs::remove_all(directory_ / part);
+  EXPECT_TRUE(store->check_in_place());
   EXPECT_FALSE(store->open(digest_).value());
   EXPECT_EQ(store->remove(digest_), Removal::Absent);
   EXPECT_THAT(visited(*store), IsEmpty());
