@@ -44,17 +44,23 @@ Result<std::unique_ptr<CacheAccess>> CacheAccess::open(const std::string& direct
     if (auto opened = access->open_index(); !opened) return std::unexpected(opened.error());
     return access;
   }
-  auto store = store::DiskBlobStore::open_directory(directory);
+  auto store = store::DiskBlobStore::open_directory(directory, {.must_exist = true});
   if (!store && store.error().code == Code::Unavailable) {
     access->store_ = *std::move(looking);
     if (auto opened = access->open_index(); !opened) return std::unexpected(opened.error());
     return access;
   }
-  if (!store) return std::unexpected(std::move(store.error()));
-  auto index = index::SqliteIndex::open(directory + "/index.db");
-  if (!index) return std::unexpected(std::move(index.error()));
-  access->store_ = *std::move(store);
-  access->index_ = *std::move(index);
+  if (!store && store.error().code == Code::NotFound) {
+    access->store_ = *std::move(looking);  // empty, and stays so
+    access->index_ = std::make_unique<index::MemoryIndex>();
+  } else if (!store) {
+    return std::unexpected(std::move(store.error()));
+  } else {
+    auto index = index::SqliteIndex::open(directory + "/index.db");
+    if (!index) return std::unexpected(std::move(index.error()));
+    access->store_ = *std::move(store);
+    access->index_ = *std::move(index);
+  }
   access->bookkeeper_ =
       std::make_unique<cache::Bookkeeper>(*access->index_, *access->store_, access->clock_);
   return access;

@@ -170,6 +170,7 @@ class Process {
   std::unique_ptr<http::Server> make_control_server(const std::string& directory) {
     http::ServerOptions options;
     options.listen = {"unix:" + directory + "/" + std::string(control::kSocketName)};
+    options.unix_mode = 0600;
     options.is_announced = false;
     const std::vector<http::Handler> handlers(
         workers_.size(), [this](const http::Request& request, http::Responder& responder) {

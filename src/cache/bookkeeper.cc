@@ -59,6 +59,16 @@ void Bookkeeper::forget(const oci::Digest& digest) {
   if (has_row(digest)) index_.remove_stored(digest);
 }
 
+// The file is not there, and is not just away with its directory. That is asked before and after,
+// for the directory may come back in between.
+Result<bool> Bookkeeper::is_gone(const oci::Digest& digest) {
+  if (auto placed = store_.check_in_place(); !placed) return std::unexpected(placed.error());
+  const auto file = store_.inspect(digest);
+  if (!file) return std::unexpected(file.error());
+  if (auto placed = store_.check_in_place(); !placed) return std::unexpected(placed.error());
+  return !file->has_value();
+}
+
 Result<store::Removal> Bookkeeper::remove(const oci::Digest& digest) {
   return remove_by(digest, [&] { return store_.remove(digest); });
 }
@@ -75,6 +85,11 @@ Result<store::Removal> Bookkeeper::remove_by(const oci::Digest& digest, RemoveFi
     const std::lock_guard lock(mutex_);
     removal = remove_file();
     if (!removal || *removal == store::Removal::InUse) return removal;
+    if (*removal == store::Removal::Absent) {
+      const auto gone = is_gone(digest);
+      if (!gone) return std::unexpected(gone.error());
+      if (!*gone) return removal;
+    }
     forget(digest);
   }
   if (auto adopted = adopt(digest); !adopted) return std::unexpected(std::move(adopted.error()));
@@ -84,9 +99,9 @@ Result<store::Removal> Bookkeeper::remove_by(const oci::Digest& digest, RemoveFi
 Result<bool> Bookkeeper::drop_row_without_file(const oci::Digest& digest) {
   {
     const std::lock_guard lock(mutex_);
-    const auto file = store_.inspect(digest);
-    if (!file) return std::unexpected(file.error());
-    if (*file || !has_row(digest)) return false;
+    const auto gone = is_gone(digest);
+    if (!gone) return std::unexpected(gone.error());
+    if (!*gone || !has_row(digest)) return false;
     index_.remove_stored(digest);
   }
   const auto adopted = adopt(digest);

@@ -17,6 +17,9 @@
 // Two removals, or a removal and an adoption, exclude each other by a lock. It is held for an
 // unlink() at most, never while content is read.
 //
+// Where a file is not found, its row and links go only while the store is in place: a disk that is
+// unmounted for a moment must not cost what is known of all that it holds.
+//
 // What is adopted has no links: it is served only after an upstream confirmed to have it.
 //
 // Thread-safe. All calls block.
@@ -44,7 +47,8 @@ class Bookkeeper {
   // File and row of what was found damaged in `found`. InUse: a sound file took its place.
   Result<store::Removal> remove_damaged(const oci::Digest& digest, const store::BlobFile& found);
 
-  // For a row whose file was not found. True: it was removed; false: the file is there.
+  // For a row whose file was not found. True: it was removed; false: the file is there. An error:
+  // nobody knows; it stays.
   Result<bool> drop_row_without_file(const oci::Digest& digest);
 
   enum class Adoption {
@@ -58,6 +62,7 @@ class Bookkeeper {
 
  private:
   [[nodiscard]] bool has_row(const oci::Digest& digest) const;
+  Result<bool> is_gone(const oci::Digest& digest);
   void forget(const oci::Digest& digest);
   template <class RemoveFile>
   Result<store::Removal> remove_by(const oci::Digest& digest, RemoveFile remove_file);

@@ -107,6 +107,20 @@ TEST_F(BookkeeperTest, OnlyARowWithoutFileIsDropped) {
   EXPECT_FALSE(holds(gone));
 }
 
+// Its disk was unmounted for a moment, or somebody moved the directory.
+TEST_F(BookkeeperTest, WhileTheStoreIsAwayNothingIsForgotten) {
+  const auto digest = put("content");
+  index_.add_link("reg", "team", digest);
+  const auto file = store_.inspect(digest).value();
+  store_.faults.is_away = true;
+  EXPECT_EQ(bookkeeper_.drop_row_without_file(digest).error().code, Code::Io);
+  EXPECT_EQ(bookkeeper_.remove(digest).error().code, Code::Io);
+  EXPECT_EQ(bookkeeper_.remove_damaged(digest, *file).error().code, Code::Io);
+  store_.faults.is_away = false;
+  EXPECT_TRUE(holds(digest));
+  EXPECT_TRUE(index_.has_link("reg", "team", digest));
+}
+
 TEST_F(BookkeeperTest, AnAdoptedManifestTellsItsTypeAndWhatItNames) {
   const auto layer = put("layer");
   const auto image = publish(image_of({layer}));

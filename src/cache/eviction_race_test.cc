@@ -85,6 +85,7 @@ class HesitantStore final : public store::BlobStore {
                                         const store::BlobFile& found) override {
     return store_.remove_damaged(digest, found);
   }
+  Result<void> check_in_place() override { return store_.check_in_place(); }
   Result<void> for_each(const BlobVisitor& visit) override { return store_.for_each(visit); }
 
  private:

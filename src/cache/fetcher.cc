@@ -94,7 +94,8 @@ async::Task<> Fetcher::repair(oci::Digest digest, std::optional<store::BlobFile>
     return {};
   };
   if (const auto repaired = co_await services_.pool.run(work); !repaired) {
-    services_.log.warn("cannot remove damaged content", {{"error", repaired.error().context}});
+    services_.log.warn("cannot remove damaged or lost content",
+                       {{"error", repaired.error().context}});
   }
 }
 

@@ -45,6 +45,19 @@ TEST_F(FetcherTest, ABlobIsFetchedOnceAndThenServedFromTheStore) {
   EXPECT_EQ(upstream_.calls().size(), 1u);
 }
 
+TEST_F(FetcherTest, WhatIsStoredIsServedAgainWhenTheStoreIsBack) {
+  const auto digest = upstream_.put_blob(kTeam, bytes_);
+  ASSERT_FALSE(pull(source(kTeam), digest).error);
+  wait_for_fills();
+  store_.faults.is_away = true;
+  EXPECT_EQ(pull(source(kTeam), digest).bytes, bytes_);
+  wait_for_fills();
+  store_.faults.is_away = false;
+  const auto calls = upstream_.calls().size();
+  EXPECT_EQ(fetch(source(kTeam), digest)->outcome(), Outcome::Hit);
+  EXPECT_EQ(upstream_.calls().size(), calls) << "the link was forgotten";
+}
+
 TEST_F(FetcherTest, WhatTheUpstreamDoesNotHaveIsNotFoundAndMayAppearLater) {
   const auto digest = oci::digest_of(oci::DigestAlgorithm::Sha256, as_byte_view(bytes_));
   EXPECT_EQ(pull(source(kTeam), digest).error->code, Code::NotFound);

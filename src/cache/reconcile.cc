@@ -29,6 +29,9 @@ class Reconciliation {
     if (auto listed = store_.for_each(visit); !listed) {
       return std::unexpected(std::move(listed.error()));
     }
+    if (auto placed = store_.check_in_place(); !placed) {
+      return std::unexpected(std::move(placed.error()));
+    }
     std::ranges::sort(seen_);
     while (!stop_.stop_requested() && drop_rows()) {
     }
@@ -75,6 +78,7 @@ class Reconciliation {
       const auto dropped = bookkeeper_.drop_row_without_file(digest);
       if (!dropped) {
         fail(digest, dropped.error());
+        if (!store_.check_in_place()) return false;  // all others would fail, too
       } else if (*dropped) {
         ++counts_.rows_dropped;
       }

@@ -91,6 +91,9 @@ TEST_F(ReconcileTest, NoRowIsDroppedWhenTheStoreCannotBeListed) {
   std::filesystem::rename(directory / "cache", directory / "away");
   EXPECT_FALSE(reconcile(index_, *disk, bookkeeper, log_));
   EXPECT_TRUE(has_row(digest));
+  std::filesystem::create_directory(directory / "cache");
+  EXPECT_FALSE(reconcile(index_, *disk, bookkeeper, log_)) << "an empty mount point";
+  EXPECT_TRUE(has_row(digest));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // Asking a process on this machine over its unix socket. Blocks; for the command line.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "base/error.h"
@@ -13,7 +14,9 @@ struct LocalAnswer {
   std::string body;
 };
 
-// POSTs `target` (path and query) without a body. An error: nobody answers there.
-Result<LocalAnswer> post_local(const std::string& socket_path, const std::string& target);
+// POSTs `target` (path and query) without a body. An error: nobody answers there; Timeout: not
+// within `limit`, which is long, for a purge of all is much work.
+Result<LocalAnswer> post_local(const std::string& socket_path, const std::string& target,
+                               std::chrono::milliseconds limit = std::chrono::minutes(10));
 
 }  // namespace fairlead::control

@@ -85,7 +85,7 @@ Result<Listening> listen_tcp(const std::string& text, std::size_t workers) {
   return listening;
 }
 
-Result<Listening> listen_unix(const std::string& path) {
+Result<Listening> listen_unix(const std::string& path, mode_t mode) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path) {
@@ -101,6 +101,8 @@ Result<Listening> listen_unix(const std::string& path) {
     if (::connect(fd.get(), generic, sizeof address) == 0) return errno_error(EADDRINUSE, "bind");
     if (errno == ECONNREFUSED) ::unlink(path.c_str());
   }
+  // Before bind(): the file has the rights of the socket, without those that the umask takes.
+  if (mode != 0 && ::fchmod(fd.get(), mode) != 0) return errno_error(errno, "chmod");
   if (::bind(fd.get(), generic, sizeof address) != 0) return errno_error(errno, "bind");
   if (::listen(fd.get(), kBacklog) != 0) return errno_error(errno, "listen");
   Listening listening;
@@ -112,9 +114,9 @@ Result<Listening> listen_unix(const std::string& path) {
 
 }  // namespace
 
-Result<Listening> listen_on(const std::string& address, std::size_t workers) {
+Result<Listening> listen_on(const std::string& address, std::size_t workers, mode_t unix_mode) {
   auto listening = address.starts_with(kUnixPrefix)
-                       ? listen_unix(address.substr(kUnixPrefix.size()))
+                       ? listen_unix(address.substr(kUnixPrefix.size()), unix_mode)
                        : listen_tcp(address, workers);
   if (!listening) {
     return std::unexpected(std::move(listening.error()).within("cannot listen on " + address));

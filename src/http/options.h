@@ -2,6 +2,8 @@
 // ServerOptions: listeners and limits of the HTTP server.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstddef>
 #include <string>
@@ -26,6 +28,7 @@ struct Limits {
 
 struct ServerOptions {
   std::vector<std::string> listen{"127.0.0.1:5000"};  // host:port, [v6]:port, unix:/path
+  mode_t unix_mode = 0;  // rights of sockets that are files; 0: what the umask leaves
   TlsOptions tls;
   std::size_t workers = 0;   // 0: one per core
   bool is_announced = true;  // in the log: "listening on ..."

@@ -85,7 +85,7 @@ Result<void> Server::start() {
 }
 
 Result<void> Server::bind(const std::string& address) {
-  auto listening = listen_on(address, workers_.size());
+  auto listening = listen_on(address, workers_.size(), options_.unix_mode);
   if (!listening) return std::unexpected(std::move(listening.error()));
   for (std::size_t i = 0; i < listening->sockets.size(); ++i) {
     auto listener =

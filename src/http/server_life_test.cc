@@ -137,6 +137,18 @@ TEST_F(ServerLifeTest, AUnixSocketInUseAndAFileOfAnotherKindAreLeftAlone) {
   EXPECT_EQ(std::filesystem::file_size(file), 7u);
 }
 
+// The attack: any user of the machine purges a cache by its control socket.
+TEST_F(ServerLifeTest, AUnixSocketHasTheRightsThatWereAskedForWhateverTheUmask) {
+  const std::string path = directory_ / "s.sock";
+  const mode_t before = ::umask(0);
+  const auto listening = listen_on("unix:" + path, 1, 0600);
+  ::umask(before);
+  ASSERT_TRUE(listening);
+  struct stat status{};
+  ASSERT_EQ(::stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0600u);
+}
+
 TEST_F(ServerLifeTest, AnAddressInUseIsRefusedByName) {
   const std::string address = start();
   const auto second = listen_on(address, 2);

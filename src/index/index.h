@@ -82,7 +82,8 @@ class Index {
 
   [[nodiscard]] virtual std::optional<ContentInfo> content(const oci::Digest& digest) const = 0;
 
-  // What a registry said of content, stored or not. Does not change the size of stored content.
+  // What a registry said of content, stored or not. Of stored content it changes neither the size
+  // nor a media type that is known.
   virtual void describe(const oci::Digest& digest, std::string media_type, std::uint64_t size) = 0;
 
   // It is in the store now, `created` = `last_use` = `now`. An empty media type does not replace

@@ -136,9 +136,11 @@ void MemoryIndex::describe(const oci::Digest& digest, std::string media_type, st
   const std::lock_guard lock(shard.mutex);
   Entry& entry = find_or_add(shard, digest);
   const bool changes_size = !entry.info.is_stored && entry.info.size != size;
-  if (entry.is_described && !changes_size && entry.info.media_type == media_type) return;
+  const bool changes_type = entry.info.media_type != media_type &&
+                            (!entry.info.is_stored || entry.info.media_type.empty());
+  if (entry.is_described && !changes_size && !changes_type) return;
   entry.is_described = true;
-  entry.info.media_type = std::move(media_type);
+  if (changes_type) entry.info.media_type = std::move(media_type);
   if (changes_size) entry.info.size = size;
   if (listener_ != nullptr) listener_->content_changed(digest);
 }

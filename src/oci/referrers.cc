@@ -2,6 +2,8 @@
 #include "oci/referrers.h"
 
 #include <boost/json.hpp>
+#include <unordered_set>
+#include <utility>
 
 #include "oci/media_type.h"
 
@@ -40,11 +42,11 @@ std::optional<std::string> merge_referrers(std::string_view known, std::string_v
   auto all = known.empty() ? json::array() : descriptors_of(known);
   auto more = descriptors_of(page);
   if (!all || !more) return std::nullopt;
+  std::unordered_set<std::string> digests;
+  for (const json::value& descriptor : *all) digests.emplace(text_of(descriptor, "digest"));
   for (json::value& descriptor : *more) {
-    const std::string_view digest = text_of(descriptor, "digest");
-    bool is_known = false;
-    for (const json::value& other : *all) is_known = is_known || text_of(other, "digest") == digest;
-    if (!is_known) all->push_back(std::move(descriptor));
+    const bool is_new = digests.emplace(text_of(descriptor, "digest")).second;
+    if (is_new) all->push_back(std::move(descriptor));
   }
   return write(std::move(*all));
 }

@@ -20,6 +20,27 @@ TEST(Referrers, AreMergedByDigest) {
             list(kSignature + "," + kBill));
 }
 
+TEST(Referrers, KeepTheOrderInWhichTheyCame) {
+  EXPECT_EQ(merge_referrers(list(kBill), list(kBill + "," + kSignature + "," + kSignature)),
+            list(kBill + "," + kSignature));
+}
+
+// The attack: a list that costs the square of its length holds a thread for minutes.
+TEST(Referrers, AreMergedInTheTimeOfReadingThem) {
+  constexpr int kMany = 100'000;
+  const auto many = [](int first) {
+    std::string descriptors;
+    for (int i = first; i < first + kMany; ++i) {
+      descriptors += (descriptors.empty() ? "" : ",") +
+                     (R"({"digest":"sha256:)" + std::to_string(1'000'000 + i) + "\"}");
+    }
+    return descriptors;
+  };
+  const std::string first = many(0);
+  const std::string second = many(kMany);
+  EXPECT_TRUE(merge_referrers(list(first), list(second)) == list(first + "," + second));
+}
+
 TEST(Referrers, AreFilteredByType) {
   const std::string all = list(kSignature + "," + kBill);
   EXPECT_EQ(filter_referrers(all, ""), all);

@@ -85,6 +85,10 @@ class BlobManager {
   // is; InUse: another one has taken its place meanwhile.
   virtual Result<Removal> remove_damaged(const oci::Digest& digest, const BlobFile& found) = 0;
 
+  // An error of code Io: the store is not where it was opened (a disk unmounted, a directory moved
+  // away), and what was not found may be there all the same.
+  virtual Result<void> check_in_place() = 0;
+
   // Every blob, in no order. Those that come or go meanwhile are visited or not. `visit` may use
   // the store. An error: the store cannot be read, and what was not visited may be there.
   using BlobVisitor =

@@ -49,6 +49,38 @@ Result<void> make_directory(const std::string& path) {
 // about to unlink the file, or the file system has no locks.
 void mark_in_use(int fd) { ::flock(fd, LOCK_SH | LOCK_NB); }
 
+enum class Holding {
+  Nothing,  // also: it is not there
+  Cache,
+  Other,
+};
+
+// What `directory` holds, by the names in it. What a file system has at its top is nothing.
+Result<Holding> look_into(const std::string& directory) {
+  std::error_code ec;
+  if (fs::is_directory(directory + "/blobs", ec)) return Holding::Cache;
+  if (fs::is_regular_file(directory + "/lock", ec)) return Holding::Cache;
+  if (!fs::is_directory(directory, ec)) return Holding::Nothing;
+  for (fs::directory_iterator it(directory, ec), end; !ec && it != end; it.increment(ec)) {
+    if (it->path().filename() != "lost+found") return Holding::Other;
+  }
+  if (ec) return errno_error(ec.value(), "read " + directory);
+  return Holding::Nothing;
+}
+
+std::unexpected<Error> no_cache_in(const std::string& directory) {
+  return internal_error(Code::NotFound, "there is no Fairlead cache in " + directory);
+}
+
+// "<hex>.<n>", as begin() names what is on its way.
+bool is_temporary_name(std::string_view name) {
+  const std::size_t dot = name.find('.');
+  if (dot != 64 && dot != 128) return false;
+  const std::string_view number = name.substr(dot + 1);
+  return !number.empty() && number.find_first_not_of("0123456789") == name.npos &&
+         name.substr(0, dot).find_first_not_of("0123456789abcdef") == name.npos;
+}
+
 Result<void> sync_directory(const std::string& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd || ::fsync(fd.get()) != 0) return errno_error(errno, "fsync " + path);
@@ -101,11 +133,28 @@ class DiskIngest final : public Ingest {
   bool is_settled_ = false;  // committed or discarded
 };
 
+DiskBlobStore::DiskBlobStore(std::string directory, const DiskStoreOptions& options, UniqueFd lock)
+    : directory_(std::move(directory)),
+      options_(options),
+      place_(::open(directory_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)),
+      lock_(std::move(lock)) {}
+
 Result<std::unique_ptr<DiskBlobStore>> DiskBlobStore::open_directory(
     const std::string& directory, const DiskStoreOptions& options) {
   const std::string where = "cache directory " + directory;
+  const auto holding = look_into(directory);
+  if (!holding) return unusable(holding.error(), where);
+  if (options.must_exist && *holding != Holding::Cache) return no_cache_in(directory);
+  if (*holding == Holding::Other) {
+    return internal_error(Code::InvalidArgument,
+                          where +
+                              " is not empty and no Fairlead cache: name an empty or a new "
+                              "directory, or one that was a cache before (cache.directory, "
+                              "--cache-directory)");
+  }
+  // blobs/ first: by it a start that was cut short is known.
   for (const auto& path :
-       {directory, directory + "/tmp", directory + "/blobs/sha256", directory + "/blobs/sha512"}) {
+       {directory, directory + "/blobs/sha256", directory + "/blobs/sha512", directory + "/tmp"}) {
     if (auto made = make_directories(path); !made) {
       return unusable(std::move(made.error()), where);
     }
@@ -130,14 +179,20 @@ Result<std::unique_ptr<DiskBlobStore>> DiskBlobStore::open_read_only(const std::
   if (!fs::is_directory(directory, ec)) {
     return internal_error(Code::NotFound, "there is no cache directory " + directory);
   }
+  const auto holding = look_into(directory);
+  if (!holding) return std::unexpected(holding.error());
+  if (*holding == Holding::Other) return no_cache_in(directory);
   return std::unique_ptr<DiskBlobStore>(new DiskBlobStore(directory, {}, UniqueFd()));
 }
 
+// Only what is ours by kind and name: a directory that was named by mistake may have a tmp/.
 Result<void> DiskBlobStore::remove_leftovers() {
   std::error_code ec;
   for (fs::directory_iterator it(directory_ + "/tmp", ec), end; !ec && it != end;
        it.increment(ec)) {
     std::error_code removing;
+    if (!is_temporary_name(it->path().filename().native())) continue;
+    if (!fs::is_regular_file(it->symlink_status(removing))) continue;
     if (fs::remove(it->path(), removing)) ++leftovers_removed_;
     if (removing) return errno_error(removing.value(), "remove " + it->path().string());
   }
@@ -257,6 +312,17 @@ Result<Removal> DiskBlobStore::remove(const oci::Digest& digest) {
 
 Result<Removal> DiskBlobStore::remove_damaged(const oci::Digest& digest, const BlobFile& found) {
   return unlink_if_same(blob_path(digest), found.fd.get());
+}
+
+// By the directory's own number and not by a file in it: one that was emptied is in place.
+Result<void> DiskBlobStore::check_in_place() {
+  struct stat opened{};
+  struct stat now{};
+  if (::fstat(place_.get(), &opened) == 0 && ::stat(directory_.c_str(), &now) == 0 &&
+      opened.st_ino == now.st_ino && opened.st_dev == now.st_dev) {
+    return {};
+  }
+  return internal_error(Code::Io, "the cache directory " + directory_ + " has vanished");
 }
 
 Result<void> DiskBlobStore::for_each(const BlobVisitor& visit) {

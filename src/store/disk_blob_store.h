@@ -28,17 +28,21 @@ struct DiskStoreOptions {
   // Bytes of one blob, 0: any. An upstream that claims, or sends, more than the cache may hold
   // would otherwise take the whole disk and have everything evicted.
   std::uint64_t max_content = 0;
+  // Where there is no cache yet, none is made: NotFound. For commands.
+  bool must_exist = false;
 };
 
 class DiskBlobStore final : public BlobStore {
  public:
   // Creates the directory where needed, locks it, removes leftovers of a crash. Fails when it is
-  // not usable or another process has it.
+  // not usable, another process has it, or it holds other things and no cache: then somebody
+  // mistyped its name, and nothing of it is touched.
   static Result<std::unique_ptr<DiskBlobStore>> open_directory(
       const std::string& directory, const DiskStoreOptions& options = {});
 
   // Only to look at, also while another process has it: locks, makes and removes nothing by itself,
-  // and the caller does not either. NotFound when there is no such directory.
+  // and the caller does not either. NotFound when there is no such directory, or it holds other
+  // things and no cache; an empty one is an empty cache.
   static Result<std::unique_ptr<DiskBlobStore>> open_read_only(const std::string& directory);
 
   Result<std::optional<BlobFile>> open(const oci::Digest& digest) override;
@@ -47,6 +51,7 @@ class DiskBlobStore final : public BlobStore {
   Result<std::optional<BlobFile>> inspect(const oci::Digest& digest) override;
   Result<Removal> remove(const oci::Digest& digest) override;
   Result<Removal> remove_damaged(const oci::Digest& digest, const BlobFile& found) override;
+  Result<void> check_in_place() override;
   Result<void> for_each(const BlobVisitor& visit) override;
 
   // Files that were left in tmp/ by a crash and removed at start.
@@ -54,8 +59,7 @@ class DiskBlobStore final : public BlobStore {
 
  private:
   friend class DiskIngest;
-  DiskBlobStore(std::string directory, const DiskStoreOptions& options, UniqueFd lock)
-      : directory_(std::move(directory)), options_(options), lock_(std::move(lock)) {}
+  DiskBlobStore(std::string directory, const DiskStoreOptions& options, UniqueFd lock);
 
   [[nodiscard]] std::string blob_path(const oci::Digest& digest) const;
   [[nodiscard]] bool is_too_large(std::uint64_t size) const {
@@ -70,6 +74,7 @@ class DiskBlobStore final : public BlobStore {
 
   const std::string directory_;
   const DiskStoreOptions options_;
+  const UniqueFd place_;  // of directory_ as it was opened
   UniqueFd lock_;
   std::mutex names_;  // held while a name below blobs/ gets another file or none
   std::size_t leftovers_removed_ = 0;

@@ -96,11 +96,61 @@ TEST_F(DiskBlobStoreTest, BlobsAreThereAfterARestart) {
 
 TEST_F(DiskBlobStoreTest, LeftoversOfACrashAreRemovedAtStart) {
   open();
-  for (const char* name : {"/tmp/aa.0", "/tmp/bb.17"})
-    std::ofstream(directory_.path() + name) << "x";
+  for (const auto& name : {std::string(64, 'a') + ".0", std::string(128, '0') + ".17"})
+    std::ofstream(directory_ / "tmp/" + name) << "x";
   const auto store = open();
   EXPECT_EQ(store->leftovers_removed(), 2u);
   EXPECT_EQ(files_below(directory_ / "tmp"), 0u);
+}
+
+// A directory that was named by mistake, and looks like a cache.
+TEST_F(DiskBlobStoreTest, FilesOfOthersAreNotTakenForLeftovers) {
+  open();
+  const std::string hex(64, 'a');
+  const std::vector<std::string> names{
+      "notes.txt", "aa.0", hex, hex + ".", hex + ".0x", hex + "a.0", "A" + hex.substr(1) + ".0",
+      "." + hex};
+  for (const auto& name : names) std::ofstream(directory_ / "tmp/" + name) << "x";
+  fs::create_directory(directory_ / "tmp/" + hex + ".1");
+  fs::create_symlink("/etc/passwd", directory_ / "tmp/" + hex + ".2");
+  EXPECT_EQ(open()->leftovers_removed(), 0u);
+  EXPECT_EQ(files_below(directory_ / "tmp"), names.size() + 1);
+  EXPECT_TRUE(fs::exists(directory_ / "tmp/" + hex + ".1"));
+}
+
+TEST_F(DiskBlobStoreTest, ADirectoryWithOtherThingsIsRefusedAndNotTouched) {
+  fs::create_directory(directory_ / "tmp");
+  std::ofstream(directory_ / "tmp/" + std::string(64, 'a') + ".0") << "x";
+  for (const bool must_exist : {false, true}) {
+    const auto store = DiskBlobStore::open_directory(directory_.path(), {.must_exist = must_exist});
+    ASSERT_FALSE(store);
+    EXPECT_THAT(store.error().context, HasSubstr(directory_.path()));
+    EXPECT_THAT(store.error().context, HasSubstr(must_exist ? "there is no Fairlead cache in"
+                                                            : "no Fairlead cache: name"));
+  }
+  const auto looking = DiskBlobStore::open_read_only(directory_.path());
+  ASSERT_FALSE(looking);
+  EXPECT_EQ(looking.error().code, Code::NotFound);
+  EXPECT_EQ(files_below(directory_.path()), 1u);
+  EXPECT_FALSE(fs::exists(directory_ / "blobs"));
+}
+
+// What a fresh disk has at its top.
+TEST_F(DiskBlobStoreTest, ADiskWithNothingButLostFoundIsTaken) {
+  fs::create_directory(directory_ / "lost+found");
+  open();
+}
+
+TEST_F(DiskBlobStoreTest, ACommandMakesNoCacheWhereNoneIs) {
+  for (const std::string& path : {directory_.path(), directory_ / "absent"}) {
+    const auto store = DiskBlobStore::open_directory(path, {.must_exist = true});
+    ASSERT_FALSE(store);
+    EXPECT_EQ(store.error().code, Code::NotFound);
+  }
+  EXPECT_TRUE(fs::is_empty(directory_.path()));
+  EXPECT_TRUE(DiskBlobStore::open_read_only(directory_.path())) << "an empty cache";
+  put(*open());
+  EXPECT_TRUE(DiskBlobStore::open_directory(directory_.path(), {.must_exist = true}));
 }
 
 TEST_F(DiskBlobStoreTest, NeitherCommitNorDiscardLeavesATemporaryFile) {
@@ -214,14 +264,20 @@ TEST_F(DiskBlobStoreTest, ACacheDirectoryThatIsGoneIsAnErrorAndNotEmpty) {
   EXPECT_FALSE(store->for_each([](const oci::Digest&, std::uint64_t, WallTime) {}));
   EXPECT_FALSE(store->begin(digest_, 10)) << "written where no disk is mounted any more";
   EXPECT_FALSE(fs::exists(directory_.path()));
+  EXPECT_FALSE(store->check_in_place());
+  fs::create_directory(directory_.path());
+  EXPECT_FALSE(store->check_in_place()) << "as a mount point without its disk";
+  fs::remove(directory_.path());
   fs::rename(directory_.path() + ".away", directory_.path());
+  EXPECT_TRUE(store->check_in_place());
   EXPECT_THAT(visited(*store), ElementsAre(digest_));
 }
 
 TEST_F(DiskBlobStoreTest, ADirectoryEmptiedWhileRunningIsFilledAgain) {
   const auto store = open();
   put(*store);
-  for (const char* part : {"tmp", "blobs"}) fs::remove_all(directory_ / part);
+  for (const char* part : {"tmp", "blobs", "lock"}) fs::remove_all(directory_ / part);
+  EXPECT_TRUE(store->check_in_place());
   EXPECT_FALSE(store->open(digest_).value());
   EXPECT_EQ(store->remove(digest_), Removal::Absent);
   EXPECT_THAT(visited(*store), IsEmpty());

@@ -32,6 +32,7 @@ class FakeBlobStore final : public store::BlobStore {
     std::uint64_t space = std::numeric_limits<std::uint64_t>::max();  // bytes of one blob
     bool commit_fails = false;
     bool remove_fails = false;
+    bool is_away = false;  // and with it all blobs, until it is back
     // Called after each removal of a file, before remove() returns: a place to let others run.
     std::function<void()> on_removed{};
     // Asked before each open(): an error to answer with, and a place to let others run.
@@ -51,13 +52,14 @@ class FakeBlobStore final : public store::BlobStore {
   Result<std::optional<store::BlobFile>> inspect(const oci::Digest& digest) override {
     const std::lock_guard lock(mutex_);
     const auto found = blobs_.find(digest);
-    if (found == blobs_.end()) return std::nullopt;
+    if (found == blobs_.end() || faults.is_away) return std::nullopt;
     return file_of(found->second.get());
   }
 
   Result<std::unique_ptr<store::Ingest>> begin(const oci::Digest& digest,
                                                std::optional<std::uint64_t>) override {
     ++begun_;
+    if (faults.is_away) return errno_error(ENOENT, "create");
     if (faults.begin_finds_no_space) return errno_error(ENOSPC, "reserve space");
     return std::make_unique<MemoryIngest>(*this, digest);
   }
@@ -67,7 +69,7 @@ class FakeBlobStore final : public store::BlobStore {
     {
       const std::lock_guard lock(mutex_);
       const auto found = blobs_.find(digest);
-      if (found == blobs_.end()) return store::Removal::Absent;
+      if (found == blobs_.end() || faults.is_away) return store::Removal::Absent;
       const auto file = file_of(found->second.get());
       if (::flock(file.fd.get(), LOCK_EX | LOCK_NB) != 0) return store::Removal::InUse;
       blobs_.erase(found);
@@ -81,10 +83,15 @@ class FakeBlobStore final : public store::BlobStore {
     if (faults.remove_fails) return errno_error(EIO, "remove");
     const std::lock_guard lock(mutex_);
     const auto found = blobs_.find(digest);
-    if (found == blobs_.end()) return store::Removal::Absent;
+    if (found == blobs_.end() || faults.is_away) return store::Removal::Absent;
     if (inode_of(found->second.get()) != inode_of(file.fd.get())) return store::Removal::InUse;
     blobs_.erase(found);
     return store::Removal::Removed;
+  }
+
+  Result<void> check_in_place() override {
+    if (faults.is_away) return internal_error(Code::Io, "the cache directory has vanished");
+    return {};
   }
 
   // Visits what was there when it was called.
@@ -92,6 +99,7 @@ class FakeBlobStore final : public store::BlobStore {
     std::map<oci::Digest, std::uint64_t> blobs;
     {
       const std::lock_guard lock(mutex_);
+      if (faults.is_away) return {};  // what is in its place is empty
       for (const auto& [digest, fd] : blobs_) blobs.emplace(digest, file_of(fd.get()).size);
     }
     for (const auto& [digest, size] : blobs) visit(digest, size, WallTime{});

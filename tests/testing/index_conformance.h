@@ -105,6 +105,18 @@ TYPED_TEST_P(IndexConformance, StoredContentIsCountedOnceAndForgottenWithItsLink
   EXPECT_EQ(this->index_->totals().contents, 0u);
 }
 
+// The attack (CVE-2021-41190 and its kin): another repository answers for the digest of an image
+// with another media type, and all clients take the same bytes for an index.
+TYPED_TEST_P(IndexConformance, TheTypeOfStoredContentStands) {
+  this->index_->add_stored(this->digest_, "application/right", 100, {}, at(10));
+  this->index_->describe(this->digest_, "application/wrong", 100);
+  this->index_->describe(this->digest_, "", 100);
+  EXPECT_EQ(this->index_->content(this->digest_)->media_type, "application/right");
+  this->index_->add_stored(this->other_, "", 100, {}, at(10));
+  this->index_->describe(this->other_, "application/told", 100);
+  EXPECT_EQ(this->index_->content(this->other_)->media_type, "application/told");
+}
+
 TYPED_TEST_P(IndexConformance, AUseOfAManifestIsAUseOfAllThatItNames) {
   const auto index = digest_of_text("index");
   const auto manifest = digest_of_text("manifest");
@@ -225,8 +237,8 @@ REGISTER_TYPED_TEST_SUITE_P(IndexConformance, NothingIsKnownAtFirst,
                             PartsOfALinkAreNotMixedUp, ALinkIsNoContentAndAContentNoLink,
                             TheLastDescriptionStands,
                             StoredContentIsCountedOnceAndForgottenWithItsLinks,
-                            AUseOfAManifestIsAUseOfAllThatItNames, VisitsWhatIsStored,
-                            TagsAreKeptByRepositoryNameAndVariant, TheFirstSightStands,
-                            DocumentsAreKept, ManyThreadsUseItAtOnce);
+                            TheTypeOfStoredContentStands, AUseOfAManifestIsAUseOfAllThatItNames,
+                            VisitsWhatIsStored, TagsAreKeptByRepositoryNameAndVariant,
+                            TheFirstSightStands, DocumentsAreKept, ManyThreadsUseItAtOnce);
 
 }  // namespace fairlead::testing
