@@ -3,9 +3,9 @@
 // words that are no command get a better answer than the parser has for them.
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace fairlead::app {
@@ -13,9 +13,9 @@ namespace fairlead::app {
 // Without the program's name: "help cache purge" as "cache purge --help".
 std::vector<std::string> rewrite_help(std::vector<std::string> words);
 
-// What to say where a command is expected and `words` has one that `app` does not know; nullopt:
-// it knows them.
-std::optional<std::string> unknown_command(const CLI::App& app,
-                                           const std::vector<std::string>& words);
+// What to say where `word` stands behind `parent`, such as "fairlead cache", and is none of the
+// commands that are known there.
+std::string unknown_command(const std::string& parent, std::span<const std::string_view> known,
+                            std::string_view word);
 
 }  // namespace fairlead::app

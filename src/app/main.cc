@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -110,6 +111,24 @@ CLI::App* add_cache_commands(CLI::App& app, Options& options,
   return cache;
 }
 
+// The same as the parser would say less well; nullopt: all words that name commands do.
+std::optional<std::string> find_unknown_command(const CLI::App& app,
+                                                const std::vector<std::string>& words) {
+  const CLI::App* parent = &app;
+  std::string path = app.get_name();
+  for (const std::string& word : words) {
+    std::vector<std::string_view> names;
+    for (const CLI::App* command : parent->get_subcommands({}))
+      names.emplace_back(command->get_name());
+    if (names.empty() || word.starts_with('-')) break;
+    if (std::ranges::count(names, word) == 0)
+      return fairlead::app::unknown_command(path, names, word);
+    parent = parent->get_subcommand(word);
+    path += " " + word;
+  }
+  return std::nullopt;
+}
+
 int run(int argc, char** argv) {
   CLI::App app("A gateway between container clients and OCI registries.", "fairlead");
   app.require_subcommand(1);
@@ -127,7 +146,7 @@ int run(int argc, char** argv) {
   app.add_subcommand("help", "Print help, also on a command: help cache");
 
   auto words = fairlead::app::rewrite_help({argv + 1, argv + argc});
-  if (const auto reason = fairlead::app::unknown_command(app, words)) {
+  if (const auto reason = find_unknown_command(app, words)) {
     std::fprintf(stderr, "fairlead: %s\n", reason->c_str());
     return kUsageError;
   }

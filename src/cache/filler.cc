@@ -47,13 +47,11 @@ void fail(Filling& f, Error error) {
   f.fill.fail(state, std::move(error));
 }
 
-void stop_storing(Filling& f, const Error& error) {
-  if (error.code == Code::NoSpace) {
-    f.services.space.is_full(f.download->head().size.value_or(f.written));
-  }
-  f.services.log.warn("cannot store content; pulls go on without the cache",
-                      {{"content", describe(f.fill)}, {"error", error.context}});
+// `reached` bytes are known to be there: those written and those that could not be.
+void stop_storing(Filling& f, std::uint64_t reached, const Error& error) {
   const auto& head = f.download->head();
+  report_not_stored(f.services, f.fill.digest(), describe(f.fill), head.size.value_or(reached),
+                    error);
   f.fill.stop_storing(head.size, head.media_type, f.written, std::move(f.hash));
 }
 
@@ -83,7 +81,7 @@ async::Task<bool> start(Filling& f) {
   auto begin = [&f, size] { return f.services.store.begin(f.fill.digest(), size); };
   auto ingest = co_await f.services.pool.run(begin);
   if (!ingest) {
-    stop_storing(f, ingest.error());
+    stop_storing(f, 0, ingest.error());
     co_return false;
   }
   f.fill.begin(size, f.download->head().media_type, std::move(*ingest));
@@ -116,7 +114,7 @@ async::Task<bool> transfer(Filling& f) {
     const auto stored =
         piece->size() < kWorthAThread ? store() : co_await f.services.pool.run(store);
     if (!stored) {
-      stop_storing(f, stored.error());
+      stop_storing(f, f.written + piece->size(), stored.error());
       co_return false;
     }
   }

@@ -95,6 +95,16 @@ TEST_P(FillerSizeTest, AFullDiskAtTheStartOnlyMeansThatNothingIsKept) {
   EXPECT_FALSE(store_.holds(digest_));
 }
 
+TEST_P(FillerSizeTest, RoomIsMadeOnlyForWhatTheCacheMayHold) {
+  store_.faults.space = 150'000;
+  EXPECT_EQ(pull(source(kTeam), digest_).bytes, bytes_);
+  EXPECT_GT(space_.take_wanted(), 0u);
+  space_.limit().set(150'000);
+  EXPECT_EQ(pull(source(kTeam), digest_).bytes, bytes_);
+  EXPECT_EQ(space_.take_wanted(), 0u);
+  EXPECT_FALSE(space_.limit().is_news(digest_)) << "nobody was told";
+}
+
 TEST_P(FillerSizeTest, AFullDiskHalfWayOnlyMeansThatNothingIsKept) {
   store_.faults.space = 150'000;
   upstream_.script({.hold_after = 64 * 1024});

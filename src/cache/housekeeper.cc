@@ -36,7 +36,9 @@ Housekeeper::Housekeeper(Services& services, const CacheOptions& options)
                services.clock, services.log),
       scrubber_(services.index, services.store, services.bookkeeper,
                 {.period = std::max<seconds>(1s, std::chrono::ceil<seconds>(options.scrub))},
-                services.clock, services.log) {}
+                services.clock, services.log) {
+  services.space.limit().set(options.max_size);
+}
 
 void Housekeeper::start(const async::Executor& executor) {
   services_.tasks.spawn(executor, keep_limits());

@@ -19,6 +19,23 @@ Result<void> keep_ingest(Services& services, const Source& source, Verified cont
   return {};
 }
 
+void report_not_stored(Services& services, const oci::Digest& digest, std::string_view name,
+                       std::uint64_t size, const Error& error) {
+  SizeLimit& limit = services.space.limit();
+  if (error.code == Code::NoSpace && limit.is_exceeded_by(size)) {
+    // Nothing is wrong, and no room would help.
+    if (!limit.is_news(digest)) return;
+    services.log.info("larger than cache.max_size; passed through uncached",
+                      {{"content", name},
+                       {"bytes", static_cast<std::int64_t>(size)},
+                       {"max_size", static_cast<std::int64_t>(limit.bytes())}});
+    return;
+  }
+  if (error.code == Code::NoSpace) services.space.is_full(size);
+  services.log.warn("cannot store content; pulls go on without the cache",
+                    {{"content", name}, {"error", error.context}});
+}
+
 bool keep_manifest(Services& services, const Source& source, Verified content,
                    std::string_view text) {
   const auto keep = [&]() -> Result<void> {
@@ -29,9 +46,7 @@ bool keep_manifest(Services& services, const Source& source, Verified content,
   };
   const auto kept = keep();
   if (!kept) {
-    if (kept.error().code == Code::NoSpace) services.space.is_full(text.size());
-    services.log.warn("cannot store content; pulls go on without the cache",
-                      {{"content", content.digest.str()}, {"error", kept.error().context}});
+    report_not_stored(services, content.digest, content.digest.str(), text.size(), kept.error());
   }
   return kept.has_value();
 }

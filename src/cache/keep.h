@@ -28,6 +28,11 @@ struct Verified {
 Result<void> keep_ingest(Services& services, const Source& source, Verified content,
                          store::Ingest& ingest);
 
+// That the store did not take content of `size` bytes, or so many of it: to the log, and to who can
+// make room. `name` is the content's for the log.
+void report_not_stored(Services& services, const oci::Digest& digest, std::string_view name,
+                       std::uint64_t size, const Error& error);
+
 // Stores a manifest that is at hand. Trouble is logged: the caller has the text all the same.
 bool keep_manifest(Services& services, const Source& source, Verified content,
                    std::string_view text);

@@ -6,6 +6,7 @@ Over `max_size` the least recently used goes, down to 90 % of it. Images here ha
 one, so that a use that is to count is `a_moment_later`.
 """
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -297,6 +298,13 @@ def test_a_blob_larger_than_the_cache_is_served(upstream):
             for future in [pool.submit(pull, gateway, digest) for _ in range(4)]:
                 assert_right(future.result(), data)
         wait_for_room(gateway, MIB)
+        # Nothing is wrong, so it is told once and as no warning.
+        assert_right(pull(gateway, digest), data)
+        lines = [json.loads(line) for line in gateway.stderr().splitlines()]
+        about = [line for line in lines if digest in line.get("content", "")]
+        assert [(line["level"], line["bytes"], line["max_size"]) for line in about] == [
+            ("info", len(data), MIB)]
+        assert "larger than cache.max_size" in about[0]["message"]
 
 
 def test_pulls_go_on_while_the_cache_turns_over(upstream):
