@@ -42,7 +42,8 @@ class Housekeeper {
   const CacheOptions options_;
   Evictor evictor_;
   Scrubber scrubber_;
-  SteadyTime next_run_{};  // of the evictor; by make_room() alone
+  SteadyTime next_run_{};    // of the evictor, for size; by make_room() alone
+  SteadyTime next_aging_{};  // the same, for age
   std::stop_source stop_;
   async::Broadcast stopped_;
 };
