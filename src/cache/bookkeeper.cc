@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "cache/manifest_names.h"
 #include "oci/manifest.h"
 
 namespace fairlead::cache {
@@ -40,11 +41,9 @@ struct Document {
 std::optional<Document> parse_document(const std::string& text) {
   auto manifest = oci::parse_manifest(text);
   if (!manifest) return std::nullopt;
-  Document document{.media_type = std::move(manifest->media_type), .names = {}};
-  for (const auto* part : {&manifest->manifests, &manifest->blobs}) {
-    for (const auto& descriptor : *part) document.names.push_back(descriptor.digest);
-  }
-  return document;
+  std::string media_type = std::move(manifest->media_type);
+  return Document{.media_type = std::move(media_type),
+                  .names = names_of(*std::move(manifest)).all()};
 }
 
 }  // namespace

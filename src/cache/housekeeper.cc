@@ -60,9 +60,11 @@ void Housekeeper::make_room() {
   }
   const SteadyTime now = services_.clock.steady();
   const bool is_over = options_.max_size > 0 && services_.index.totals().bytes > options_.max_size;
-  const bool is_due = (is_over || options_.max_age.count() > 0) && now >= next_run_;
-  if (!is_due) return;
+  // A run looks at all there is: for age alone, it is not made after every fill.
+  const bool is_aging_due = options_.max_age.count() > 0 && now >= next_aging_;
+  if (!is_aging_due && !(is_over && now >= next_run_)) return;
   const auto evicted = evictor_.run(stop_.get_token());
+  next_aging_ = now + interval_of(options_.max_age);
   // All that is left is in use or kept: looking again after every fill would find the same.
   const bool was_in_vain = is_over && (!evicted || evicted->contents == 0);
   next_run_ = was_in_vain ? now + kPauseInVain : now;
@@ -70,8 +72,9 @@ void Housekeeper::make_room() {
 
 async::Task<> Housekeeper::keep_limits() {
   const milliseconds interval = interval_of(options_.max_age);
-  while (!stop_.stop_requested()) {
+  for (;;) {
     const auto seen = services_.space.changed().version();
+    if (stop_.stop_requested()) break;
     auto work = [this] {
       make_room();
       return true;
@@ -107,13 +110,19 @@ async::Task<> Housekeeper::reconcile_and_scrub() {
   };
   co_await services_.pool.run(work);
 
+<<<<<<< HEAD
   while (options_.scrub.count() > 0 && !stop_.stop_requested()) {
     const std::uint64_t rounds = scrubber_.rounds();
     auto step = [this] { return scrubber_.step(stop_.get_token()); };
     const auto pause = co_await services_.pool.run(step);
     if (scrubber_.rounds() != rounds) log_round();
+=======
+  while (options_.scrub.count() > 0) {
+>>>>>>> fix-wb
     const auto seen = stopped_.version();
     if (stop_.stop_requested()) break;
+    auto step = [this] { return scrubber_.step(stop_.get_token()); };
+    const auto pause = co_await services_.pool.run(step);
     co_await stopped_.wait(seen, std::chrono::steady_clock::now() + pause);
   }
 }

@@ -6,8 +6,6 @@
 #include <string>
 #include <utility>
 
-#include "oci/manifest.h"
-
 namespace fairlead::cache {
 namespace {
 
@@ -26,11 +24,16 @@ std::vector<oci::Digest> ManifestNames::all() const {
   return both;
 }
 
+ManifestNames names_of(oci::Manifest manifest) {
+  if (manifest.manifests.size() + manifest.blobs.size() > kMostNames) return {};
+  return {.manifests = digests_of(std::move(manifest.manifests)),
+          .blobs = digests_of(std::move(manifest.blobs))};
+}
+
 ManifestNames names_in(std::string_view manifest) {
   auto parsed = oci::parse_manifest(manifest);
   if (!parsed) return {};
-  return {.manifests = digests_of(std::move(parsed->manifests)),
-          .blobs = digests_of(std::move(parsed->blobs))};
+  return names_of(*std::move(parsed));
 }
 
 ManifestNames names_in_file(int file, std::uint64_t size) {

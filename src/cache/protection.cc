@@ -32,10 +32,27 @@ class RepositoryMatcher {
   std::unordered_map<std::string, bool> known_;
 };
 
-bool is_kept_tag(const std::vector<ImagePattern>& keep, const index::TagKey& key) {
+struct Tag {
+  std::string registry;
+  std::string repository;
+  std::string name;
+  oci::Digest digest;
+};
+
+// Copied out, for the index is locked while it is visited, and patterns take their time.
+std::vector<Tag> tags_of(const index::Index& index) {
+  std::vector<Tag> tags;
+  index.for_each_tag([&](const index::TagKey& key, const index::TagInfo& info) {
+    tags.push_back({std::string(key.registry), std::string(key.repository), std::string(key.tag),
+                    info.digest});
+  });
+  return tags;
+}
+
+bool is_kept_tag(const std::vector<ImagePattern>& keep, const Tag& tag) {
   return std::ranges::any_of(keep, [&](const ImagePattern& pattern) {
-    return pattern.tag && pattern.matches_tag(key.tag) &&
-           pattern.matches_repository(key.registry, key.repository);
+    return pattern.tag && pattern.matches_tag(tag.name) &&
+           pattern.matches_repository(tag.registry, tag.repository);
   });
 }
 
@@ -66,9 +83,9 @@ Protection::Protection(const index::Index& index, const std::vector<ImagePattern
   }
   if (std::ranges::any_of(keep, has_tag)) {
     std::vector<oci::Digest> roots;
-    index.for_each_tag([&](const index::TagKey& key, const index::TagInfo& info) {
-      if (is_kept_tag(keep, key)) roots.push_back(info.digest);
-    });
+    for (Tag& tag : tags_of(index)) {
+      if (is_kept_tag(keep, tag)) roots.push_back(std::move(tag.digest));
+    }
     add_closure(index, std::move(roots), covered_);
   }
   std::ranges::sort(covered_);

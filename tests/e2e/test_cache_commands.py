@@ -290,7 +290,9 @@ def test_a_directory_that_is_not_there(command, tmp_path):
 @every_command
 def test_what_only_serving_needs_is_not_read(command, tmp_path):
     path = tmp_path / "fairlead.yaml"
-    path.write_text(f"cache: {{directory: {tmp_path}}}\nregistries:\n"
+    directory = tmp_path / "cache"
+    directory.mkdir()
+    path.write_text(f"cache: {{directory: {directory}}}\nregistries:\n"
                     f"  ghcr.io: {{username: robot, password: 'file:{tmp_path}/absent'}}\n")
     assert program.run("check", "--config", path).returncode == 1
     done = program.run("cache", command, *COMMANDS[command], "--config", path)
@@ -299,6 +301,7 @@ def test_what_only_serving_needs_is_not_read(command, tmp_path):
 
 @pytest.mark.parametrize("command", ["stats", "list"])
 def test_a_damaged_index(command, tmp_path):
+    (tmp_path / "blobs").mkdir()
     (tmp_path / "index.db").write_bytes(bytes(range(256)) * 64)
     done = program.run("cache", command, "--cache-directory", tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
