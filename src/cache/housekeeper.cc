@@ -110,19 +110,13 @@ async::Task<> Housekeeper::reconcile_and_scrub() {
   };
   co_await services_.pool.run(work);
 
-<<<<<<< HEAD
-  while (options_.scrub.count() > 0 && !stop_.stop_requested()) {
+  while (options_.scrub.count() > 0) {
+    const auto seen = stopped_.version();
+    if (stop_.stop_requested()) break;
     const std::uint64_t rounds = scrubber_.rounds();
     auto step = [this] { return scrubber_.step(stop_.get_token()); };
     const auto pause = co_await services_.pool.run(step);
     if (scrubber_.rounds() != rounds) log_round();
-=======
-  while (options_.scrub.count() > 0) {
->>>>>>> fix-wb
-    const auto seen = stopped_.version();
-    if (stop_.stop_requested()) break;
-    auto step = [this] { return scrubber_.step(stop_.get_token()); };
-    const auto pause = co_await services_.pool.run(step);
     co_await stopped_.wait(seen, std::chrono::steady_clock::now() + pause);
   }
 }

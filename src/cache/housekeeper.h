@@ -43,13 +43,9 @@ class Housekeeper {
   const CacheOptions options_;
   Evictor evictor_;
   Scrubber scrubber_;
-<<<<<<< HEAD
-  ScrubCounts scrubbed_;   // as of the last complete round
-  SteadyTime next_run_{};  // of the evictor; by make_room() alone
-=======
+  ScrubCounts scrubbed_;     // as of the last complete round
   SteadyTime next_run_{};    // of the evictor, for size; by make_room() alone
   SteadyTime next_aging_{};  // the same, for age
->>>>>>> fix-wb
   std::stop_source stop_;
   async::Broadcast stopped_;
 };
