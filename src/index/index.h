@@ -95,7 +95,8 @@ class Index {
   virtual void remove_stored(const oci::Digest& digest) = 0;
 
   // A use of it and, for a manifest, of all stored content that it names, and that names in turn.
-  // Two uses within 10 ms count as one. A time before the last use changes nothing.
+  // Two uses within 10 ms count as one. A time before the last use changes nothing, unless the last
+  // use is more than five minutes ahead: a clock was wrong then, and `now` stands.
   virtual void touch(const oci::Digest& digest, WallTime now) = 0;
 
   // Bytes of all stored content, and how many there are.
@@ -127,7 +128,8 @@ class Index {
   // --- first seen ---
 
   // When a tag of this repository was first known to mean `digest`: what is remembered, else
-  // `now`, which is remembered then. Survives the removal of the content.
+  // `now`, which is remembered then, also where what is remembered is more than five minutes ahead:
+  // a clock was wrong. Never after `now`. Survives the removal of the content.
   virtual WallTime first_seen(std::string_view registry, std::string_view repository,
                               const oci::Digest& digest, WallTime now) = 0;
   // nullopt: never.

@@ -8,7 +8,8 @@ namespace fairlead::index {
 namespace {
 
 constexpr std::chrono::milliseconds kOneUse{10};
-constexpr int kMaxDepth = 8;  // of indexes in indexes
+constexpr std::chrono::minutes kMostAhead{5};  // of two clocks that are both right
+constexpr int kMaxDepth = 8;                   // of indexes in indexes
 constexpr std::size_t kMaxDocuments = 1024;
 
 // The first digits: what is restored in the order of digests then fills one shard after the other,
@@ -20,6 +21,9 @@ std::size_t shard_number(const oci::Digest& digest) {
   const std::string_view hex = digest.hex();
   return value(hex[0]) << 2 | value(hex[1]) >> 2;
 }
+
+// A time that only a clock that was wrong can have written: it would stand until it has come.
+bool is_ahead(WallTime recorded, WallTime now) { return recorded > now + kMostAhead; }
 
 bool holds(const std::vector<MemoryIndex::RepositoryId>& ids, MemoryIndex::RepositoryId id) {
   return std::ranges::find(ids, id) != ids.end();
@@ -159,12 +163,13 @@ void MemoryIndex::add_stored(const oci::Digest& digest, std::string media_type, 
     }
     stored_bytes_ += size;
     if (media_type.empty()) media_type = std::move(entry.info.media_type);
-    entry.info = {.media_type = std::move(media_type),
-                  .size = size,
-                  .is_stored = true,
-                  .created = now,
-                  .last_use = std::max(now, entry.info.last_use),
-                  .names = names};
+    entry.info = {
+        .media_type = std::move(media_type),
+        .size = size,
+        .is_stored = true,
+        .created = now,
+        .last_use = is_ahead(entry.info.last_use, now) ? now : std::max(now, entry.info.last_use),
+        .names = names};
     entry.is_described = true;
     if (listener_ != nullptr) listener_->content_changed(digest);
   }
@@ -194,7 +199,7 @@ void MemoryIndex::touch(const oci::Digest& digest, WallTime now) {
     const auto found = shard.entries.find(digest);
     if (found == shard.entries.end() || !found->second.info.is_stored) return;
     ContentInfo& info = found->second.info;
-    if (now < info.last_use + kOneUse) return;
+    if (now < info.last_use + kOneUse && !is_ahead(info.last_use, now)) return;
     info.last_use = now;
     names = info.names;
     if (listener_ != nullptr) listener_->content_used(digest);
@@ -213,7 +218,7 @@ void MemoryIndex::raise_last_use(const DigestList& digests, WallTime now, int de
       const auto found = shard.entries.find(digest);
       if (found == shard.entries.end() || !found->second.info.is_stored) continue;
       ContentInfo& info = found->second.info;
-      if (now <= info.last_use) continue;
+      if (now <= info.last_use && !is_ahead(info.last_use, now)) continue;
       info.last_use = now;
       names = info.names;
       if (listener_ != nullptr) listener_->content_used(digest);
@@ -331,8 +336,12 @@ WallTime MemoryIndex::first_seen(std::string_view registry, std::string_view rep
   std::string key = join({registry, repository, digest.str()});
   const std::unique_lock lock(tags_mutex_);
   const auto [at, is_new] = first_seen_.try_emplace(std::move(key), now);
-  if (is_new && listener_ != nullptr) listener_->first_seen_added(registry, repository, digest);
-  return at->second;
+  const bool is_wrong = is_ahead(at->second, now);
+  if (is_wrong) at->second = now;
+  if ((is_new || is_wrong) && listener_ != nullptr) {
+    listener_->first_seen_added(registry, repository, digest);
+  }
+  return std::min(at->second, now);
 }
 
 std::optional<WallTime> MemoryIndex::seen(std::string_view registry, std::string_view repository,

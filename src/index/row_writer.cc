@@ -21,9 +21,15 @@ constexpr std::string_view kPutTag =
 constexpr std::string_view kPutDocument =
     "INSERT OR REPLACE INTO document (registry, repository, name, checked, body)"
     " VALUES (?1, ?2, ?3, ?4, ?5)";
-constexpr std::string_view kBoundDocuments =
-    "DELETE FROM document WHERE id IN (SELECT id FROM document ORDER BY id"
-    " LIMIT max(0, (SELECT count(*) FROM document) - ?1))";
+constexpr std::string_view kCompareDocument =
+    "SELECT length(body), checked, body = ?4 FROM document"
+    " WHERE registry = ?1 AND repository = ?2 AND name = ?3";
+constexpr std::string_view kDropDocument =
+    "DELETE FROM document WHERE id = (SELECT min(id) FROM document) RETURNING length(body)";
+
+// What is asked for all the time and stays the same is not written all the time: the time that its
+// row tells may be this much too early.
+constexpr std::int64_t kLateMicroseconds = 60'000'000;
 
 }  // namespace
 
@@ -50,34 +56,38 @@ Result<RowWriter::Statements> RowWriter::prepare(Database& database) {
                          " AND variant = ?4"),
       .put_first_seen = make("INSERT OR REPLACE INTO first_seen"
                              " (registry, repository, digest, seen) VALUES (?1, ?2, ?3, ?4)"),
+      .compare_document = make(kCompareDocument),
       .put_document = make(kPutDocument),
-      .bound_documents = make(kBoundDocuments),
+      .drop_document = make(kDropDocument),
   };
   if (failed) return std::unexpected(*std::move(failed));
   return statements;
 }
 
 Result<RowWriter> RowWriter::open(Database database, const MemoryIndex& mirror,
-                                  std::size_t most_documents) {
+                                  const DocumentLimits& limits) {
   auto statements = prepare(database);
   if (!statements) return std::unexpected(std::move(statements).error());
-  return RowWriter(std::move(database), *std::move(statements), mirror, most_documents);
+  return RowWriter(std::move(database), *std::move(statements), mirror, limits);
 }
 
 RowWriter::RowWriter(Database database, Statements statements, const MemoryIndex& mirror,
-                     std::size_t most_documents)
+                     const DocumentLimits& limits)
     : database_(std::move(database)),
       statements_(std::move(statements)),
       mirror_(&mirror),
-      most_documents_(most_documents) {}
+      limits_(limits) {}
 
 Result<void> RowWriter::write(const Changes& changes) {
   auto transaction = Transaction::begin(database_);
   if (!transaction) return std::unexpected(transaction.error());
   auto written = write_rows(changes);
   if (written) written = transaction->commit();
-  // Rows of repositories that were added go with the transaction.
-  if (!written) repository_rows_.clear();
+  // Rows that were added or removed go with the transaction.
+  if (!written) {
+    repository_rows_.clear();
+    documents_.reset();
+  }
   return written;
 }
 
@@ -198,18 +208,56 @@ Result<void> RowWriter::write_documents(const Changes& changes) {
   std::vector<const TextMap<Changes::Document>::value_type*> in_order;
   for (const auto& document : changes.documents) in_order.push_back(&document);
   std::ranges::sort(in_order, {}, [](const auto* document) { return document->second.number; });
-  for (const auto* document : in_order) {
-    const auto [registry, repository, name] = split<3>(document->first);
-    const DocumentInfo& info = *document->second.info;
-    auto put = statements_.put_document.bind(1, registry)
-                   .bind(2, repository)
-                   .bind(3, name)
-                   .bind(4, to_row(info.checked))
-                   .bind_bytes(5, info.body)
-                   .run();
-    if (!put) return put;
+  if (!documents_) {
+    const auto count = database_.integer("SELECT count(*) FROM document");
+    if (!count) return std::unexpected(count.error());
+    const auto bytes = database_.integer("SELECT coalesce(sum(length(body)), 0) FROM document");
+    if (!bytes) return std::unexpected(bytes.error());
+    documents_ = {.count = static_cast<std::uint64_t>(*count),
+                  .bytes = static_cast<std::uint64_t>(*bytes)};
   }
-  return statements_.bound_documents.bind(1, to_row(std::uint64_t{most_documents_})).run();
+  for (const auto* document : in_order) {
+    auto written = write_document(document->first, *document->second.info);
+    if (!written) return written;
+  }
+  return bound_documents();
+}
+
+Result<void> RowWriter::write_document(std::string_view key, const DocumentInfo& info) {
+  const auto [registry, repository, name] = split<3>(key);
+  Statement& compare = statements_.compare_document;
+  const auto known =
+      compare.bind(1, registry).bind(2, repository).bind(3, name).bind_bytes(4, info.body).step();
+  if (!known) return std::unexpected(known.error());
+  if (*known) {
+    const auto size = static_cast<std::uint64_t>(compare.integer(0));
+    const std::int64_t later = to_row(info.checked) - compare.integer(1);
+    const bool is_same = compare.integer(2) != 0;
+    compare.reset();
+    if (is_same && later >= 0 && later < kLateMicroseconds) return {};
+    --documents_->count;
+    documents_->bytes -= size;
+  }
+  ++documents_->count;
+  documents_->bytes += info.body.size();
+  return statements_.put_document.bind(1, registry)
+      .bind(2, repository)
+      .bind(3, name)
+      .bind(4, to_row(info.checked))
+      .bind_bytes(5, info.body)
+      .run();
+}
+
+Result<void> RowWriter::bound_documents() {
+  while (documents_->count > limits_.count || documents_->bytes > limits_.bytes) {
+    const auto dropped = statements_.drop_document.step();
+    if (!dropped) return std::unexpected(dropped.error());
+    if (!*dropped) return {};
+    --documents_->count;
+    documents_->bytes -= static_cast<std::uint64_t>(statements_.drop_document.integer(0));
+    if (auto ended = statements_.drop_document.run(); !ended) return ended;
+  }
+  return {};
 }
 
 Result<std::int64_t> RowWriter::repository_row(RepositoryId id) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "index/journal.h"
@@ -12,12 +13,17 @@
 
 namespace fairlead::index {
 
+// Of all documents; those written longest ago go.
+struct DocumentLimits {
+  std::uint64_t count = 0;
+  std::uint64_t bytes = 0;  // of their bodies
+};
+
 class RowWriter {
  public:
-  // `database` is of our version; `mirror` must outlive this. Of all documents, the
-  // `most_documents` written last are kept.
+  // `database` is of our version; `mirror` must outlive this.
   static Result<RowWriter> open(Database database, const MemoryIndex& mirror,
-                                std::size_t most_documents);
+                                const DocumentLimits& limits);
 
   // All or nothing.
   Result<void> write(const Changes& changes);
@@ -30,12 +36,12 @@ class RowWriter {
     Statement add_repository, find_repository;
     Statement put_tag, delete_tag;
     Statement put_first_seen;
-    Statement put_document, bound_documents;
+    Statement compare_document, put_document, drop_document;
   };
   static Result<Statements> prepare(Database& database);
 
   RowWriter(Database database, Statements statements, const MemoryIndex& mirror,
-            std::size_t most_documents);
+            const DocumentLimits& limits);
 
   Result<void> write_rows(const Changes& changes);
   Result<void> write_content(const oci::Digest& digest);
@@ -44,12 +50,15 @@ class RowWriter {
   Result<void> write_tag(std::string_view key);
   Result<void> write_first_seen(std::string_view key);
   Result<void> write_documents(const Changes& changes);
+  Result<void> write_document(std::string_view key, const DocumentInfo& info);
+  Result<void> bound_documents();
   Result<std::int64_t> repository_row(RepositoryId id);
 
   Database database_;  // before what hangs on it
   Statements statements_;
   const MemoryIndex* mirror_;
-  std::size_t most_documents_;
+  DocumentLimits limits_;
+  std::optional<DocumentLimits> documents_;  // what there is; unknown until the first is written
   std::vector<std::optional<std::int64_t>> repository_rows_;  // by the mirror's number
 };
 

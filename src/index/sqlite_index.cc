@@ -2,6 +2,7 @@
 #include "index/sqlite_index.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -45,6 +46,13 @@ Result<Database> open_anew(const std::string& path) {
   return open_for_writing(path);
 }
 
+// There is nothing but the file to be read.
+bool is_without_log(const std::string& path) {
+  std::error_code ec;
+  const auto bytes = std::filesystem::file_size(path + "-wal", ec);
+  return ec || bytes == 0;
+}
+
 }  // namespace
 
 SqliteIndex::SqliteIndex(std::string path, SqliteIndexOptions options)
@@ -63,6 +71,10 @@ Result<std::unique_ptr<SqliteIndex>> SqliteIndex::open(const std::string& path,
     if (!moved) return std::unexpected(std::move(moved).error());
     index->moved_aside_ = *std::move(moved);
     loaded = index->load_for_writing();
+  }
+  if (!loaded && (loaded.error().code == Code::Io || loaded.error().code == Code::NoSpace) &&
+      index->load_for_a_full_disk()) {
+    loaded = {};
   }
   if (loaded) loaded = index->start_writing();
   if (!loaded) return std::unexpected(std::move(loaded).error().within(path));
@@ -84,9 +96,8 @@ Result<std::unique_ptr<SqliteIndex>> SqliteIndex::open_read_only(const std::stri
     loaded = index->load(Database::Mode::ReadOnly);
   }
   if (!loaded && loaded.error().code == Code::Io) {
-    // No file can be made beside it. Without a log there is nothing but the file to be read.
-    const auto log_bytes = std::filesystem::file_size(path + "-wal", ec);
-    if (ec || log_bytes == 0) loaded = index->load(Database::Mode::Immutable);
+    // No file can be made beside it.
+    if (is_without_log(path)) loaded = index->load(Database::Mode::Immutable);
   }
   if (!loaded) return std::unexpected(std::move(loaded).error().within(path));
   return index;
@@ -98,10 +109,20 @@ Result<void> SqliteIndex::load_for_writing() {
   auto database = open_for_writing(path_);
   if (!database) return std::unexpected(std::move(database).error());
   if (auto loaded = load(Database::Mode::ReadOnly); !loaded) return loaded;
-  auto writer = RowWriter::open(*std::move(database), *mirror_, options_.most_documents);
+  auto writer = RowWriter::open(*std::move(database), *mirror_, options_.documents);
   if (!writer) return std::unexpected(std::move(writer).error());
   writer_ = *std::move(writer);
   return {};
+}
+
+// Even to read in WAL mode needs some space, and eviction, which would make it, an index. Nobody
+// else writes to it, and we do when there is room (write_rows).
+Result<void> SqliteIndex::load_for_a_full_disk() {
+  writer_.reset();
+  documents_.reset();
+  if (::access(path_.c_str(), W_OK) != 0) return errno_error(errno, "open");
+  if (!is_without_log(path_)) return internal_error(Code::NoSpace, "has a log");
+  return load(Database::Mode::Immutable);
 }
 
 // The version is looked at again: without writing, an older one cannot be read.
@@ -152,13 +173,39 @@ Result<void> SqliteIndex::start_writing() {
 // --- writing, by the journal's thread ---
 
 Result<void> SqliteIndex::write(const Changes& changes) {
-  if (!writer_ || file_id(path_) != file_) {
+  if (!file_ || file_id(path_) != file_) {
     return write_anew({.code = Code::NotFound, .context = "it is gone"});
   }
-  auto written = writer_->write(changes);
+  auto written = write_rows(changes);
   if (written) return written;
   if (written.error().code == Code::Corrupt) return write_anew(std::move(written).error());
   return std::unexpected(std::move(written).error().within("write " + path_));
+}
+
+// Without a writer, the disk was full at the start, and the file holds what was read then.
+Result<void> SqliteIndex::write_rows(const Changes& changes) {
+  if (!writer_) {
+    {
+      // What reads it as a file that nobody writes to goes first.
+      const std::lock_guard lock(documents_mutex_);
+      documents_.reset();
+    }
+    auto database = open_for_writing(path_);
+    if (!database) return std::unexpected(std::move(database).error());
+    if (auto begun = begin_writing(*std::move(database)); !begun) return begun;
+  }
+  return writer_->write(changes);
+}
+
+Result<void> SqliteIndex::begin_writing(Database database) {
+  auto writer = RowWriter::open(std::move(database), *mirror_, options_.documents);
+  if (!writer) return std::unexpected(std::move(writer).error());
+  auto reader = open_reader(path_, Database::Mode::ReadOnly);
+  if (!reader) return std::unexpected(std::move(reader).error());
+  writer_ = *std::move(writer);
+  const std::lock_guard lock(documents_mutex_);
+  documents_ = *std::move(reader);
+  return {};
 }
 
 // A fresh file for all that the mirror knows; what was to be written is not yet, so that is an
@@ -169,21 +216,15 @@ Result<void> SqliteIndex::write_anew(Error reason) {
     documents_.reset();
   }
   writer_.reset();
+  file_.reset();
   const auto begun = [&]() -> Result<void> {
     auto database = reason.code == Code::Corrupt ? open_anew(path_) : open_for_writing(path_);
     if (!database && database.error().code == Code::Corrupt) database = open_anew(path_);
     if (!database) return std::unexpected(std::move(database).error());
-    auto writer = RowWriter::open(*std::move(database), *mirror_, options_.most_documents);
-    if (!writer) return std::unexpected(std::move(writer).error());
-    auto reader = open_reader(path_, Database::Mode::ReadOnly);
-    if (!reader) return std::unexpected(std::move(reader).error());
-    writer_ = *std::move(writer);
-    file_ = file_id(path_);
-    const std::lock_guard lock(documents_mutex_);
-    documents_ = *std::move(reader);
-    return {};
+    return begin_writing(*std::move(database));
   }();
   if (!begun) return std::unexpected(Error(begun.error()).within("make " + path_ + " anew"));
+  file_ = file_id(path_);
   mirror_->announce_all();
   reason.context += "; it is made anew from memory";
   return std::unexpected(std::move(reason).within("write " + path_));

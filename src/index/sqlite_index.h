@@ -26,7 +26,8 @@ namespace fairlead::index {
 
 struct SqliteIndexOptions {
   Journal::Options journal;
-  std::size_t most_documents = 20'000;        // that are kept; those written longest ago go
+  // That are kept; those written longest ago go.
+  DocumentLimits documents{.count = 20'000, .bytes = 512 << 20};
   std::size_t most_document_bytes = 8 << 20;  // of one; a larger one is not kept
   std::size_t unstored_capacity = 1'000'000;  // contents that are not stored, about
 };
@@ -34,8 +35,9 @@ struct SqliteIndexOptions {
 class SqliteIndex final : public Index {
  public:
   // For the one process that holds the lock of the cache directory. Makes the file where there is
-  // none. A damaged one is moved aside to "<path>.damaged-<time>" and made anew, empty. Errors:
-  // Unsupported, it is of a newer version, and left as it is; Io, it cannot be opened.
+  // none. A damaged one is moved aside to "<path>.damaged-<time>" and made anew, empty. One that
+  // cannot be written to for want of space is read, and written to later. Errors: Unsupported, it
+  // is of a newer version, and left as it is; Io, it cannot be opened.
   static Result<std::unique_ptr<SqliteIndex>> open(const std::string& path,
                                                    SqliteIndexOptions options = {});
 
@@ -96,8 +98,11 @@ class SqliteIndex final : public Index {
   SqliteIndex(std::string path, SqliteIndexOptions options);
   Result<void> load(Database::Mode mode);
   Result<void> load_for_writing();
+  Result<void> load_for_a_full_disk();
   Result<void> start_writing();
+  Result<void> begin_writing(Database database);
   // By the journal's thread.
+  Result<void> write_rows(const Changes& changes);
   Result<void> write(const Changes& changes);
   Result<void> write_anew(Error reason);
 

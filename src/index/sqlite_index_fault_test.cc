@@ -182,6 +182,31 @@ TEST_F(SqliteIndexFaultTest, ADiskThatIsFullStopsNobodyAndIsWrittenToLater) {
   EXPECT_EQ((*reader)->document({"reg", "team/app", "large"})->body.size(), 6u << 20);
 }
 
+// As after a stop with a full disk: the index has to be read for eviction to make room.
+TEST_F(SqliteIndexFaultTest, ADiskThatIsFullAtTheStartIsWrittenToLater) {
+  add_facts(*open(), 1);
+  std::unique_ptr<SqliteIndex> index;
+  {
+    const FileSizeLimit limit(1024);
+    auto opened = SqliteIndex::open(path_, {.journal = {.retry_after = 1h}});
+    ASSERT_TRUE(opened) << opened.error().context;
+    index = *std::move(opened);
+    EXPECT_FALSE(index->was_rebuilt());
+    expect_facts(*index, 1);
+    add_facts(*index, 2);
+    EXPECT_FALSE(index->flush());
+    expect_facts(*index, 2);
+  }
+  ASSERT_TRUE(index->flush());
+  index->remove_stored(digest_of_text("manifest1"));
+  index.reset();
+  const auto again = open();
+  EXPECT_FALSE(again->was_rebuilt());
+  EXPECT_FALSE(again->content(digest_of_text("manifest1")));
+  EXPECT_TRUE(again->document({"reg", "team/app1", "tags"})) << "the file was made anew";
+  expect_facts(*again, 2);
+}
+
 TEST_F(SqliteIndexFaultTest, AFileThatVanishesIsMadeAnew) {
   const auto index = open({.journal = {.retry_after = 1h}});
   add_facts(*index, 1);

@@ -102,11 +102,12 @@ TEST_F(SqliteIndexTest, NewLinksAreToldFromOldRepositoriesAfterReopening) {
 }
 
 TEST_F(SqliteIndexTest, TheOldestDocumentsGo) {
-  const auto put = [](Index& index, const std::string& name) {
-    index.put_document({"reg", "team/app", name}, {.body = name, .checked = at(0)});
+  auto put = [minutes = 0](Index& index, const std::string& name) mutable {
+    const auto checked = at(60 * minutes++);
+    index.put_document({"reg", "team/app", name}, {.body = name, .checked = checked});
     ASSERT_TRUE(index.flush());
   };
-  const auto index = open({.most_documents = 3, .most_document_bytes = 100});
+  const auto index = open({.documents = {.count = 3, .bytes = 1000}, .most_document_bytes = 100});
   for (const char* name : {"a", "b", "c", "a", "d"}) put(*index, name);
   EXPECT_TRUE(index->document({"reg", "team/app", "a"})) << "was written again";
   EXPECT_FALSE(index->document({"reg", "team/app", "b"}));
@@ -114,6 +115,49 @@ TEST_F(SqliteIndexTest, TheOldestDocumentsGo) {
   EXPECT_TRUE(index->document({"reg", "team/app", "d"}));
   put(*index, std::string(101, 'x'));
   EXPECT_FALSE(index->document({"reg", "team/app", std::string(101, 'x')})) << "too large";
+}
+
+TEST_F(SqliteIndexTest, AllDocumentsTogetherAreBoundedInBytes) {
+  const SqliteIndexOptions options{.documents = {.count = 100, .bytes = 250}};
+  const auto kept = [](const Index& index) {
+    std::string kept;
+    for (const char* name : {"a", "b", "c", "d"}) {
+      if (index.document({"reg", "team/app", name})) kept += name;
+    }
+    return kept;
+  };
+  const auto put = [](Index& index, const char* name, std::size_t size) {
+    index.put_document({"reg", "team/app", name},
+                       {.body = std::string(size, *name), .checked = at(0)});
+    ASSERT_TRUE(index.flush());
+  };
+  {
+    const auto index = open(options);
+    for (const char* name : {"a", "b", "c"}) put(*index, name, 100);
+    EXPECT_EQ(kept(*index), "bc");
+  }
+  const auto index = open(options);
+  put(*index, "b", 50);
+  put(*index, "d", 100);
+  EXPECT_EQ(kept(*index), "bcd") << "the one that became smaller counts as it is";
+  put(*index, "a", 60);
+  EXPECT_EQ(kept(*index), "abd");
+}
+
+TEST_F(SqliteIndexTest, AnUnchangedDocumentIsNotWrittenTwiceAMinute) {
+  const DocumentKey key{"reg", "team/app", "tags"};
+  const auto put = [&](Index& index, const std::string& body, int seconds) {
+    index.put_document(key, {.body = body, .checked = at(seconds)});
+    EXPECT_TRUE(index.flush());
+    return index.document(key)->checked;
+  };
+  const auto index = open();
+  EXPECT_EQ(put(*index, "body", 0), at(0));
+  EXPECT_EQ(put(*index, "body", 30), at(0));
+  EXPECT_EQ(put(*index, "body", 59), at(0));
+  EXPECT_EQ(put(*index, "body", 60), at(60)) << "never more than a minute too early";
+  EXPECT_EQ(put(*index, "other", 61), at(61));
+  EXPECT_EQ(put(*index, "other", 50), at(50)) << "the clock was set back";
 }
 
 TEST_F(SqliteIndexTest, ManyThreadsThenTheFileHoldsWhatTheMirrorHeld) {

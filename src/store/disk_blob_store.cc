@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <string_view>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include "store/blob_walk.h"
@@ -282,7 +283,10 @@ Result<void> DiskBlobStore::publish(const std::string& temporary, int fd,
     failure = rename();
   }
   if (failure != 0) return errno_error(failure, "rename to " + path);
-  return sync_directory(path.substr(0, path.rfind('/')));
+  auto synced = sync_directory(path.substr(0, path.rfind('/')));
+  // Who is told that it failed makes no row: the file would take space that nobody counts.
+  if (!synced) std::ignore = unlink_if_same(path, fd);
+  return synced;
 }
 
 Result<Removal> DiskBlobStore::unlink_if_same(const std::string& path, int fd) {

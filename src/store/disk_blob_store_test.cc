@@ -304,6 +304,30 @@ TEST_F(DiskBlobStoreTest, ADirectoryThatVanishesWhileAContentIsOnItsWayFailsItsC
   EXPECT_FALSE(fs::exists(directory_.path()));
 }
 
+// A directory that may be written to and not be opened stands for one that cannot be synced.
+TEST_F(DiskBlobStoreTest, WhatCannotBeMadeLastingLeavesNoFile) {
+  const auto store = open();
+  const std::string path = fairlead::testing::path_of_blob(directory_.path(), digest_);
+  const std::string parent = fs::path(path).parent_path();
+  fs::create_directories(parent);
+  const auto ingest = store->begin(digest_, std::nullopt).value();
+  ASSERT_TRUE(ingest->write(as_byte_view(bytes_)));
+  constexpr uid_t kNobody = 65534;
+  const bool is_root = ::geteuid() == 0;
+  for (const auto& at : {directory_.path(), directory_ / "tmp"}) ::chmod(at.c_str(), 0777);
+  for (const auto& at : {directory_ / "blobs", directory_ / "blobs/sha256"}) {
+    ::chmod(at.c_str(), 0755);
+  }
+  ::chmod(parent.c_str(), 0333);
+  if (is_root) ASSERT_EQ(::seteuid(kNobody), 0);
+  const auto committed = ingest->commit();
+  if (is_root) ASSERT_EQ(::seteuid(0), 0);
+  ::chmod(parent.c_str(), 0755);
+  ASSERT_FALSE(committed);
+  EXPECT_THAT(committed.error().context, HasSubstr("fsync"));
+  EXPECT_FALSE(fs::exists(path));
+}
+
 // The attack: an upstream claims a layer of a petabyte, or sends without end.
 TEST_F(DiskBlobStoreTest, NoContentIsLargerThanTheCacheMayBe) {
   const auto store =

@@ -203,6 +203,29 @@ TYPED_TEST_P(IndexConformance, TheFirstSightStands) {
   EXPECT_EQ(this->index_->seen("reg", "team/app", this->digest_), at(5));
 }
 
+// The clock was ahead once, and is right again.
+TYPED_TEST_P(IndexConformance, AFirstSightInTheFutureIsPutRight) {
+  this->index_->first_seen("reg", "team/app", this->digest_, at(1000));
+  EXPECT_EQ(this->index_->first_seen("reg", "team/app", this->digest_, at(900)), at(900));
+  EXPECT_EQ(this->index_->seen("reg", "team/app", this->digest_), at(1000)) << "clocks differ";
+  EXPECT_EQ(this->index_->first_seen("reg", "team/app", this->digest_, at(600)), at(600));
+  EXPECT_EQ(this->index_->first_seen("reg", "team/app", this->digest_, at(2000)), at(600));
+}
+
+TYPED_TEST_P(IndexConformance, AUseInTheFutureIsPutRight) {
+  this->index_->add_stored(this->other_, "", 1, {}, at(1000));
+  this->index_->add_stored(this->digest_, "m", 1, {this->other_}, at(1000));
+  this->index_->touch(this->digest_, at(800));
+  EXPECT_EQ(this->index_->content(this->digest_)->last_use, at(1000)) << "clocks differ";
+  this->index_->touch(this->digest_, at(600));
+  EXPECT_EQ(this->index_->content(this->digest_)->last_use, at(600));
+  EXPECT_EQ(this->index_->content(this->other_)->last_use, at(600));
+  this->index_->touch(this->digest_, at(610));
+  EXPECT_EQ(this->index_->content(this->digest_)->last_use, at(610));
+  this->index_->add_stored(this->other_, "", 1, {}, at(10));
+  EXPECT_EQ(this->index_->content(this->other_)->last_use, at(10));
+}
+
 TYPED_TEST_P(IndexConformance, DocumentsAreKept) {
   const index::DocumentKey key{"reg", "team/app", "tags"};
   EXPECT_FALSE(this->index_->document(key));
@@ -239,6 +262,7 @@ REGISTER_TYPED_TEST_SUITE_P(IndexConformance, NothingIsKnownAtFirst,
                             StoredContentIsCountedOnceAndForgottenWithItsLinks,
                             TheTypeOfStoredContentStands, AUseOfAManifestIsAUseOfAllThatItNames,
                             VisitsWhatIsStored, TagsAreKeptByRepositoryNameAndVariant,
-                            TheFirstSightStands, DocumentsAreKept, ManyThreadsUseItAtOnce);
+                            TheFirstSightStands, AFirstSightInTheFutureIsPutRight,
+                            AUseInTheFutureIsPutRight, DocumentsAreKept, ManyThreadsUseItAtOnce);
 
 }  // namespace fairlead::testing
