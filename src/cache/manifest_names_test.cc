@@ -15,6 +15,7 @@ using ::testing::SizeIs;
 // An image with a config and `count` layers.
 std::string image_with_layers(std::size_t count) {
   std::vector<oci::Digest> layers;
+  layers.reserve(count);
   for (std::size_t i = 0; i < count; ++i) layers.push_back(sha256_of(std::to_string(i)));
   return image_of(layers);
 }

@@ -134,7 +134,48 @@ def test_a_full_disk_takes_nothing_that_is_to_be_kept(upstream, tmp_path):
             assert_healed(gateway, upstream, upstream.other, OTHER)
 
 
+def test_a_disk_that_is_full_at_the_start(upstream, tmp_path):
+    """What is stored is served, and room is made for what is not."""
+    with small_disk(tmp_path / "disk", "8m") as disk:
+        with serving(upstream, {"directory": str(disk)}) as gateway:
+            pull_and_keep(gateway, upstream.digest, LAYER)
+            gateway.terminate()
+            gateway.wait()
+            ballast = fill(disk, leave=0)
+            gateway.start()
+            assert_right(pull(gateway, upstream.digest), LAYER)
+            assert transfers(upstream, upstream.digest) == 1
+            ballast.unlink()
+            assert_healed(gateway, upstream, upstream.other, OTHER)
+            gateway.restart()
+            assert_right(pull(gateway, upstream.digest), LAYER)
+            assert transfers(upstream, upstream.digest) == 1
+
+
 # The directory.
+
+
+def test_a_directory_that_was_moved_away_and_back(upstream):
+    with serving(upstream) as gateway:
+        pull_and_keep(gateway, upstream.digest, LAYER)
+        away = gateway.directory / "away"
+        gateway.cache_directory.rename(away)
+        assert_right(pull(gateway, upstream.digest), LAYER)
+        away.rename(gateway.cache_directory)
+        before = transfers(upstream, upstream.digest)
+        assert_right(pull(gateway, upstream.digest), LAYER)
+        assert transfers(upstream, upstream.digest) == before
+
+
+def test_a_directory_of_somebody_else(upstream, tmp_path):
+    (tmp_path / "home" / "tmp").mkdir(parents=True)
+    precious = tmp_path / "home" / "tmp" / "precious"
+    precious.write_text("mine")
+    with pytest.raises(AssertionError, match="is not empty and no Fairlead cache"):
+        with serving(upstream, {"directory": str(tmp_path / "home")}):
+            pass
+    assert precious.read_text() == "mine"
+    assert list((tmp_path / "home").iterdir()) == [tmp_path / "home" / "tmp"]
 
 
 def test_a_directory_that_became_read_only(upstream):
