@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <ranges>
+#include <tuple>
 
 #include "upstream/curl_error.h"
 #include "upstream/url.h"
@@ -164,7 +165,7 @@ bool CurlTransfer::set_headers() {
   const auto append = [this](const std::string& line) {
     curl_slist* const list = ::curl_slist_append(header_list_.get(), line.c_str());
     if (list == nullptr) return false;
-    (void)header_list_.release();  // it goes on inside `list`
+    std::ignore = header_list_.release();  // it goes on inside `list`
     header_list_.reset(list);
     return true;
   };
