@@ -59,6 +59,7 @@ Result<Resolved> held_back(const index::Index& index, const index::TagKey& key,
   return Resolved{.digest = before->digest,
                   .media_type = before->media_type,
                   .size = before->size,
+                  .etag = before->etag,
                   .freshness = Freshness::Held,
                   .notice = refusal(what, age, cooldown, now).error().context};
 }

@@ -16,6 +16,7 @@ struct Resolved {
   oci::Digest digest;
   std::string media_type;
   std::optional<std::uint64_t> size;  // bytes of the manifest
+  std::string etag{};                 // the upstream's; empty: none
   Freshness freshness = Freshness::Checked;
   std::string notice;  // of Held, and of Stale where it is known: why
 

@@ -45,6 +45,7 @@ Resolved as_known(const index::TagInfo& info, Freshness freshness, std::string n
   return {.digest = info.digest,
           .media_type = info.media_type,
           .size = info.size,
+          .etag = info.etag,
           .freshness = freshness,
           .notice = std::move(notice)};
 }
@@ -82,8 +83,10 @@ async::Task<Result<Resolved>> ask_upstream(Services& services, const Question& q
   if (head && head->digest && head->size) {
     // A HEAD that binds a tag to a digest counts for the GET by digest that clients send next.
     learn_content(services.index, source, *head->digest, *head->size, head->media_type);
-    co_return Resolved{
-        .digest = *head->digest, .media_type = std::move(head->media_type), .size = head->size};
+    co_return Resolved{.digest = *head->digest,
+                       .media_type = std::move(head->media_type),
+                       .size = head->size,
+                       .etag = std::move(head->etag)};
   }
   // It does not tell by HEAD what clients must know: only the bytes do.
   auto whole = co_await fetch_by_tag(services, source, question.tag);
@@ -139,7 +142,7 @@ async::Task<Result<Resolved>> learn(Services& services, const Question& question
   services.index.put_tag(question.key(), {.digest = admitted->digest,
                                           .media_type = admitted->media_type,
                                           .size = admitted->size,
-                                          .etag = {},
+                                          .etag = admitted->etag,
                                           .checked = services.clock.wall()});
   co_return admitted;
 }

@@ -3,10 +3,12 @@
 //
 //   known, and confirmed less than fresh_for ago     -> that, nobody is asked
 //   else ask: HEAD, and where that tells no digest, GET
-//     it answers                                     -> that, kept; unless a cooldown holds it back
-//     there is no such tag                           -> 404, remembered for seconds
-//     it may not be had                              -> the refusal, remembered by nobody
-//     no answer, 429, 5xx, nonsense                  -> what is known, for up to stale_if_error
+//     it answers                                     -> that, kept, once its manifest can be had;
+//                                                       unless a cooldown holds it back
+//     there is no such tag                           -> 404, remembered for seconds; forgotten
+//     it may not be had                              -> the refusal, asked anew each time;
+//     forgotten no answer, 429, 5xx, nonsense                  -> what is known, for up to
+//     stale_if_error
 //
 // Where there is something to fall back on, nobody waits long for an upstream that does not
 // answer: the question goes on without its askers, and for a few seconds nobody asks again.

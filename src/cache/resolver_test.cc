@@ -59,6 +59,21 @@ TEST_F(ResolverTest, AsksOnceAndThenNotBeforeItIsDue) {
   EXPECT_EQ(upstream_.count("GET manifest"), 0u);
 }
 
+TEST_F(ResolverTest, WhatTheUpstreamSaidOfATagIsInTheIndex) {
+  const auto digest = put("1", old_);
+  upstream_.put(
+      "manifest", kTeam, "1",
+      {.bytes = old_, .media_type = kManifestType, .claimed_digest = digest, .etag = "\"e\""});
+  ASSERT_TRUE(resolve());
+  const auto known = index_.tag({"reg.test", kTeam, "1", ""});
+  ASSERT_TRUE(known);
+  EXPECT_EQ(known->digest, digest);
+  EXPECT_EQ(known->media_type, kManifestType);
+  EXPECT_EQ(known->size, old_.size());
+  EXPECT_EQ(known->etag, "\"e\"");
+  EXPECT_EQ(known->checked, clock_.wall());
+}
+
 TEST_F(ResolverTest, ManyAtOnceAskOnce) {
   put("1", old_);
   std::array<std::optional<Result<Resolved>>, 20> answers;

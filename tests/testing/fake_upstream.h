@@ -28,6 +28,7 @@ struct FakeContent {
   std::optional<oci::Digest> claimed_digest{};
   bool tells_size = true;
   std::optional<std::uint64_t> claimed_size{};  // a false one
+  std::string etag{};
 };
 
 // How one GET goes; the tests' script is a queue of these, and a GET beyond it goes well.
@@ -255,6 +256,7 @@ class FakeRegistry final : public upstream::Registry {
     head.digest = content.claimed_digest;
     if (content.tells_size) head.size = content.claimed_size.value_or(content.bytes.size());
     head.media_type = content.media_type;
+    head.etag = content.etag;
     return head;
   }
   Result<upstream::ContentHead> head(const std::string& kind, FakeCall call) {
