@@ -56,6 +56,8 @@ class Run {
     }
   }
 
+  [[nodiscard]] bool is_stopped() const { return stop_.stop_requested(); }
+
  private:
   // False: nothing came of it, it was used or removed since the plan was made.
   Result<bool> remove_one(const Victim& victim, Evicted& done) {
@@ -139,15 +141,16 @@ Result<Evicted> Evictor::run(std::stop_token stop) {
     went_well = run.remove(needed, WallTime::max(), surplus);
   }
   freed_ += expired.bytes + surplus.bytes;
-  report(expired, surplus);
+  report(expired, surplus, run.is_stopped());
   report_failure(went_well);
   if (!went_well) return std::unexpected(std::move(went_well.error()));
   return sum(expired, surplus);
 }
 
-void Evictor::report(const Evicted& expired, const Evicted& surplus) {
+void Evictor::report(const Evicted& expired, const Evicted& surplus, bool is_stopped) {
   log_evicted(log_, "not used for max_age", expired);
   log_evicted(log_, "more than max_size", surplus);
+  if (is_stopped) return;  // what is over the limit would have gone
   const std::uint64_t bytes = index_.totals().bytes;
   const bool was_over_limit =
       std::exchange(is_over_limit_, limits_.max_bytes > 0 && bytes > limits_.max_bytes);

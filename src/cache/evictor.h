@@ -63,7 +63,7 @@ class Evictor {
 
  private:
   [[nodiscard]] bool is_clock_believable();
-  void report(const Evicted& expired, const Evicted& surplus);
+  void report(const Evicted& expired, const Evicted& surplus, bool is_stopped);
   void report_failure(const Result<void>& went_well);
 
   const index::Index& index_;
