@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "auth/access_list.h"
+
+#include <algorithm>
+
+namespace fairlead::auth {
+
+bool Access::covers(std::string_view repository) const {
+  switch (reach) {
+    case Reach::All:
+      return true;
+    case Reach::Exact:
+      return repository == name;
+    case Reach::Subtree:
+      // The attack: "team" must not open "team-secret".
+      return repository.starts_with(name) &&
+             (repository.size() == name.size() || repository[name.size()] == '/');
+  }
+  return false;
+}
+
+Actions AccessList::allowed(std::string_view repository) const {
+  Actions actions;
+  for (const Access& entry : entries_) {
+    if (entry.covers(repository)) actions = actions | entry.actions;
+  }
+  return actions;
+}
+
+bool AccessList::mentions(std::string_view repository) const {
+  return std::ranges::any_of(entries_,
+                             [&](const Access& entry) { return entry.covers(repository); });
+}
+
+}  // namespace fairlead::auth

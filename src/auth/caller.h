@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Caller: who a request is from, as far as their credentials have shown.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "auth/access_list.h"
+#include "base/clock.h"
+#include "base/secret.h"
+
+namespace fairlead::auth {
+
+// What an upstream gave for the caller's own credentials: the Authorization to show it, for one
+// of its repositories. Never shown to anybody else, and never to a client.
+struct RelayedLogin {
+  std::string registry;    // configured name
+  std::string repository;  // the registry's own name for it
+  Secret authorization;    // value of the header: "Bearer ...", "Basic ..."
+
+  friend bool operator==(const RelayedLogin&, const RelayedLogin&) = default;
+};
+
+struct Caller {
+  enum class Kind {
+    Anonymous,
+    User,    // of the htpasswd file
+    Issued,  // by an outside issuer's JWT; `name` is its subject, which may be empty
+  };
+
+  Kind kind = Kind::Anonymous;
+  std::string name;
+
+  // What their token gives. Of a JWT: its access list, nullopt where it has none and rules decide.
+  std::optional<AccessList> access;
+
+  // They came with a sealed token: `access` is all that was decided when it was made, what it does
+  // not mention was not asked for.
+  bool is_sealed = false;
+
+  std::vector<RelayedLogin> relayed;  // only in sealed tokens
+
+  // Nothing of this holds any longer then.
+  WallTime expires = WallTime::max();
+
+  [[nodiscard]] bool is_identified() const { return kind != Kind::Anonymous; }
+};
+
+using CallerPtr = std::shared_ptr<const Caller>;
+
+}  // namespace fairlead::auth
