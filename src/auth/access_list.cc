@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "auth/access_list.h"
 
-#include <algorithm>
-
 namespace fairlead::auth {
 
 bool Access::covers(std::string_view repository) const {
@@ -27,9 +25,12 @@ Actions AccessList::allowed(std::string_view repository) const {
   return actions;
 }
 
-bool AccessList::mentions(std::string_view repository) const {
-  return std::ranges::any_of(entries_,
-                             [&](const Access& entry) { return entry.covers(repository); });
+Actions AccessList::refused(std::string_view repository) const {
+  Actions actions;
+  for (const Access& entry : entries_) {
+    if (entry.covers(repository)) actions = actions | entry.refused;
+  }
+  return actions;
 }
 
 }  // namespace fairlead::auth

@@ -22,6 +22,7 @@ struct Access {
   Reach reach = Reach::Exact;
   std::string name;
   Actions actions;
+  Actions refused{};  // were asked for and not given: asking again is of no use
 
   [[nodiscard]] bool covers(std::string_view repository) const;
 
@@ -38,8 +39,8 @@ class AccessList {
   // All that the entries which cover `repository` give together.
   [[nodiscard]] Actions allowed(std::string_view repository) const;
 
-  // Whether any entry speaks of `repository`, even if only to give nothing.
-  [[nodiscard]] bool mentions(std::string_view repository) const;
+  // What was asked for it and not given.
+  [[nodiscard]] Actions refused(std::string_view repository) const;
 
   [[nodiscard]] const std::vector<Access>& entries() const { return entries_; }
 

@@ -1,17 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "auth/authorizer.h"
 
-#include <string>
-
 namespace fairlead::auth {
+namespace {
 
-Result<Grant> authorize(const oci::Operation& operation) {
-  if (operation.action != oci::Action::Pull) {
-    return client_error(Code::Denied, "this gateway is read-only: " +
-                                          std::string(oci::to_string(operation.action)) +
-                                          " is not allowed; do it at the registry itself");
+std::unexpected<Refusal> refuse(Refusal::Kind kind, std::string message) {
+  return std::unexpected(Refusal{.kind = kind, .message = std::move(message)});
+}
+
+}  // namespace
+
+std::expected<Grant, Refusal> authorize(const Policy& policy, const Caller& caller,
+                                        const Wish& wish) {
+  const std::string action(oci::to_string(wish.action));
+  if (!wish.route_allows.has(wish.action)) {
+    return refuse(Refusal::Kind::Denied, "this is read-only here: " + action +
+                                             " is not allowed; do it at the registry itself");
   }
-  return Grant{};
+  if (wish.is_capability) return Grant{};
+  if (wish.relayed != nullptr && wish.relayed->actions.has(wish.action)) return Grant{};
+  if (policy.decide(caller, wish.repository, wish.route_anonymous).actions.has(wish.action)) {
+    return Grant{};
+  }
+  if (!caller.is_identified()) {
+    return refuse(Refusal::Kind::NoCaller, "authentication required");
+  }
+  // A sealed token holds what was decided of what it was asked for, and nothing of the rest.
+  const bool was_asked =
+      !caller.is_sealed || caller.access->refused(wish.repository).has(wish.action);
+  if (!was_asked) {
+    return refuse(Refusal::Kind::OtherScope, "the token is not for this repository or action");
+  }
+  return refuse(Refusal::Kind::Denied, "you may not " + action + " here");
 }
 
 }  // namespace fairlead::auth

@@ -8,43 +8,89 @@
 namespace fairlead::auth {
 namespace {
 
-const std::string kDigest = "sha256:" + std::string(64, 'a');
+using oci::Action;
 
-Result<Grant> asked(const std::string& method, const std::string& target) {
-  const auto operation = oci::parse_operation(method, target);
-  EXPECT_TRUE(operation) << method << " " << target;
-  return authorize(*operation);
+constexpr Actions kPull{Action::Pull};
+constexpr Actions kBoth{Action::Pull, Action::Push};
+
+const Policy kOpen{{}};
+const Policy kClosed{{.anonymous = {}, .rules = std::vector<Rule>{}}};
+
+Caller user(std::string name) { return {.kind = Caller::Kind::User, .name = std::move(name)}; }
+
+Caller sealed(std::vector<Access> entries) {
+  return {.kind = Caller::Kind::User,
+          .name = "alice",
+          .access = AccessList(std::move(entries)),
+          .is_sealed = true};
 }
 
-TEST(Authorizer, EveryoneMayPull) {
-  for (const std::string method : {"GET", "HEAD"}) {
-    EXPECT_TRUE(asked(method, "/v2/"));
-    EXPECT_TRUE(asked(method, "/v2/team/app/manifests/latest"));
-    EXPECT_TRUE(asked(method, "/v2/team/app/blobs/" + kDigest));
-    EXPECT_TRUE(asked(method, "/v2/team/app/tags/list"));
+std::string ask(const Policy& policy, const Caller& caller, const Wish& wish) {
+  const auto grant = authorize(policy, caller, wish);
+  if (grant) return "granted";
+  switch (grant.error().kind) {
+    case Refusal::Kind::NoCaller:
+      return "who?";
+    case Refusal::Kind::OtherScope:
+      return "other scope";
+    case Refusal::Kind::Denied:
+      return "denied";
   }
-  EXPECT_TRUE(asked("GET", "/v2/team/app/referrers/" + kDigest));
+  return "?";
 }
 
-TEST(Authorizer, NobodyMayWrite) {
-  const struct {
-    std::string method;
-    std::string target;
-  } writes[] = {
-      {"PUT", "/v2/team/app/manifests/latest"},
-      {"DELETE", "/v2/team/app/manifests/latest"},
-      {"DELETE", "/v2/team/app/blobs/" + kDigest},
-      {"POST", "/v2/team/app/blobs/uploads/"},
-      {"PATCH", "/v2/team/app/blobs/uploads/1"},
-      {"PUT", "/v2/team/app/blobs/uploads/1?digest=" + kDigest},
-  };
-  for (const auto& write : writes) {
-    const auto grant = asked(write.method, write.target);
-    ASSERT_FALSE(grant) << write.method << " " << write.target;
-    EXPECT_EQ(grant.error().code, Code::Denied);
-    EXPECT_EQ(grant.error().origin, Origin::Client);
-    EXPECT_NE(grant.error().context.find("read-only"), std::string::npos);
-  }
+TEST(Authorizer, ARouteBoundsWhatAnybodyMay) {
+  const Policy generous{{.anonymous = Actions::all()}};
+  EXPECT_EQ(ask(generous, {}, {.repository = "a", .action = Action::Push}), "denied");
+  EXPECT_EQ(ask(generous, {}, {.repository = "a", .action = Action::Delete, .route_allows = kBoth}),
+            "denied");
+  EXPECT_EQ(ask(generous, {}, {.repository = "a", .action = Action::Push, .route_allows = kBoth}),
+            "granted");
+}
+
+TEST(Authorizer, WhoIsNotKnownIsAskedWhoTheyAre) {
+  EXPECT_EQ(ask(kOpen, {}, {.repository = "a"}), "granted");
+  EXPECT_EQ(ask(kClosed, {}, {.repository = "a"}), "who?");
+  EXPECT_EQ(ask(kClosed, user("alice"), {.repository = "a"}), "denied");
+  EXPECT_EQ(ask(kClosed, {}, {.repository = "a", .route_anonymous = kPull}), "granted");
+  EXPECT_EQ(ask(kOpen, {}, {.repository = "a", .route_anonymous = Actions{}}), "who?");
+}
+
+TEST(Authorizer, ACapabilityNeedsNoCallerAndGivesNoMoreThanItsRoute) {
+  EXPECT_EQ(ask(kClosed, {}, {.repository = "a", .is_capability = true}), "granted");
+  EXPECT_EQ(ask(kClosed, {}, {.repository = "a", .action = Action::Push, .is_capability = true}),
+            "denied");
+}
+
+TEST(Authorizer, ASealedTokenIsForWhatItWasAskedFor) {
+  const Caller caller = sealed({{.name = "a", .actions = kPull, .refused = {Action::Push}}});
+  const Wish push_a{.repository = "a", .action = Action::Push, .route_allows = Actions::all()};
+  EXPECT_EQ(ask(kClosed, caller, {.repository = "a"}), "granted");
+  EXPECT_EQ(ask(kClosed, caller, push_a), "denied");
+  EXPECT_EQ(ask(kClosed, caller, {.repository = "b"}), "other scope");
+  EXPECT_EQ(ask(kClosed, sealed({{.name = "a", .actions = kPull}}), push_a), "other scope");
+  EXPECT_EQ(ask(kOpen, caller, {.repository = "b"}), "granted");  // as everybody may
+}
+
+TEST(Authorizer, ASealedTokenIsNotDecidedAnewByRules) {
+  const Policy generous{
+      {.anonymous = {}, .rules = std::vector<Rule>{{{"alice"}, {"**"}, Actions::all()}}}};
+  EXPECT_EQ(ask(generous, sealed({{.name = "a", .actions = kPull}}), {.repository = "b"}),
+            "other scope");
+}
+
+TEST(Authorizer, ARelayedLoginIsTheUpstreamsToJudge) {
+  Caller caller{.kind = Caller::Kind::Relayed,
+                .name = "alice",
+                .access = AccessList(),
+                .is_sealed = true,
+                .relayed = {{.registry = "corp", .repository = "r", .actions = kPull}}};
+  const auto* login = caller.relayed_to("corp", "r");
+  ASSERT_NE(login, nullptr);
+  EXPECT_EQ(ask(kClosed, caller, {.repository = "corp/r", .relayed = login}), "granted");
+  EXPECT_EQ(ask(kClosed, caller, {.repository = "corp/r"}), "other scope");
+  EXPECT_EQ(caller.relayed_to("corp", "other"), nullptr);
+  EXPECT_EQ(caller.relayed_to("other", "r"), nullptr);
 }
 
 }  // namespace

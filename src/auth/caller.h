@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "auth/access_list.h"
@@ -18,6 +19,7 @@ namespace fairlead::auth {
 struct RelayedLogin {
   std::string registry;    // configured name
   std::string repository;  // the registry's own name for it
+  Actions actions;         // that were asked for and may be tried; the upstream has the last word
   Secret authorization;    // value of the header: "Bearer ...", "Basic ..."
 
   friend bool operator==(const RelayedLogin&, const RelayedLogin&) = default;
@@ -26,8 +28,9 @@ struct RelayedLogin {
 struct Caller {
   enum class Kind {
     Anonymous,
-    User,    // of the htpasswd file
-    Issued,  // by an outside issuer's JWT; `name` is its subject, which may be empty
+    User,     // of the htpasswd file
+    Issued,   // by an outside issuer's JWT; `name` is its subject, which may be empty
+    Relayed,  // known to an upstream, as it says; `name` is only theirs, no rule means it
   };
 
   Kind kind = Kind::Anonymous;
@@ -44,6 +47,10 @@ struct Caller {
 
   // Nothing of this holds any longer then.
   WallTime expires = WallTime::max();
+
+  // Their login to that repository; nullptr: none.
+  [[nodiscard]] const RelayedLogin* relayed_to(std::string_view registry,
+                                               std::string_view repository) const;
 
   [[nodiscard]] bool is_identified() const { return kind != Kind::Anonymous; }
 };

@@ -3,11 +3,14 @@
 
 #include <sodium.h>
 
+#include <tuple>
+
 namespace fairlead::auth {
 
 static_assert(crypto_shorthash_siphashx24_BYTES == std::tuple_size_v<Fingerprint>);
 
 KeyedHash::KeyedHash() {
+  std::ignore = sodium_init();
   static_assert(crypto_shorthash_siphashx24_KEYBYTES == sizeof key_);
   randombytes_buf(key_.data(), key_.size());
 }

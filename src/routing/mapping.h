@@ -9,7 +9,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
+#include "auth/keyed_hash.h"
 #include "routing/route.h"
 
 namespace fairlead::routing {
@@ -23,7 +25,7 @@ struct Mapping {
 };
 
 // A repository is matched by itself ("alpine"), by each prefix of whole components ("bp/"), and
-// by "".
+// by "". Capabilities go first.
 class MatchTable {
  public:
   struct Found {
@@ -37,8 +39,18 @@ class MatchTable {
   // Exact first, then the longest prefix.
   [[nodiscard]] std::optional<Found> find(std::string_view repository) const;
 
+  // Whether a capability's name is at the beginning of `text`, which need be no repository.
+  [[nodiscard]] bool holds_capability(std::string_view text) const;
+
  private:
+  // The attack: guessing a capability letter by letter, by how long a comparison takes. So what
+  // is compared is a fingerprint that nobody else can compute, of every prefix, whatever it finds.
+  [[nodiscard]] std::optional<Found> find_capability(std::string_view repository) const;
+  [[nodiscard]] std::optional<Found> find_plain(std::string_view repository) const;
+
   std::map<std::string, Mapping, std::less<>> mappings_;
+  auth::KeyedHash hash_;
+  std::unordered_map<auth::Fingerprint, Mapping, auth::FingerprintHash> capabilities_;
 };
 
 // `text` with each "{1}" replaced.

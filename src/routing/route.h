@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/actions.h"
+
 namespace fairlead::routing {
 
 // How the repositories that a route leads to are served.
@@ -18,6 +20,11 @@ struct RoutePolicy {
   std::vector<std::string> repositories;  // globs on the registry's own names; empty: all
   std::vector<std::string> deny;          // these not
 
+  auth::Actions allow{oci::Action::Pull};  // to anybody at all
+  std::optional<auth::Actions>
+      anonymous;               // to callers without credentials; none: as for all routes
+  bool is_capability = false;  // knowing `match` is the right to pull
+
   [[nodiscard]] bool admits(std::string_view remote_repository) const;
 };
 
@@ -25,6 +32,7 @@ struct RoutePolicy {
 //   match                the client's repository: "alpine" is that one, "bp/" a prefix, "" any
 //   host [+ match]       the Host it asked: "ghcr.example.org" or "*.mirror.example.org"
 //   name_space           containerd's ?ns=: "docker.io", or "*"
+// The `match` of a capability is a secret: it is compared in constant time and never shown.
 // `to` is "registry/" + remote prefix (or, for an exact match, the remote repository); "{1}" in it
 // is what the "*" stood for.
 struct RouteOptions {

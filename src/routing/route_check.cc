@@ -15,6 +15,34 @@ bool contains(std::string_view text, std::string_view part) {
 
 std::string quote(std::string_view text) { return "\"" + std::string(text) + "\""; }
 
+// A capability's name stays out of problems too: they go to logs.
+std::string shown_match(const RouteOptions& route) {
+  return route.policy.is_capability ? "of the capability" : quote(*route.match);
+}
+
+// The attack: trying names until one opens.
+constexpr std::size_t kMinCapability = 22;  // 128 bits in base64, without padding
+
+void check_capability(const RouteOptions& route, std::vector<std::string>& problems) {
+  if (!route.policy.is_capability) return;
+  if (!route.match || route.match->empty()) {
+    problems.emplace_back("a capability needs a match: the name that nobody can guess");
+    return;
+  }
+  std::size_t longest = 0;
+  std::size_t begin = 0;
+  while (begin < route.match->size()) {
+    const std::size_t end = std::min(route.match->find('/', begin), route.match->size());
+    longest = std::max(longest, end - begin);
+    begin = end + 1;
+  }
+  if (longest < kMinCapability) {
+    problems.push_back("the match of a capability needs a part of at least " +
+                       std::to_string(kMinCapability) +
+                       " characters that nobody can guess, a random UUID for one");
+  }
+}
+
 bool is_prefix(std::string_view match) { return match.empty() || match.ends_with('/'); }
 
 // A repository, or one with '/' behind it, or nothing.
@@ -43,7 +71,7 @@ void check_shape(const RouteOptions& route, std::vector<std::string>& problems) 
     problems.emplace_back("namespace cannot be combined with match or host");
   }
   if (route.match && !is_match(*route.match)) {
-    problems.push_back("match " + quote(*route.match) +
+    problems.push_back("match " + shown_match(route) +
                        " is neither a repository nor a prefix that ends with '/'");
   }
   if (route.host) {
@@ -70,7 +98,7 @@ void check_remote(const RouteOptions& route, std::string_view remote, bool is_ex
   if (is_exact) {
     if (!oci::is_repository_name(sample)) {
       problems.push_back("to " + quote(route.to) + " does not name the one repository that match " +
-                         quote(*route.match) + " means");
+                         shown_match(route) + " means");
     }
   } else if (!is_match(sample)) {
     problems.push_back("to " + quote(route.to) + " is not a registry and a repository prefix");
@@ -143,6 +171,7 @@ std::string_view wildcard_suffix(std::string_view host) {
 CheckedRoute check_route(const RouteOptions& route, const RegistryNames& registries) {
   CheckedRoute checked{.mapping = {.policy = route.policy, .line = route.line}};
   check_shape(route, checked.problems);
+  check_capability(route, checked.problems);
 
   const bool has_star = (route.host && contains(*route.host, "*")) || route.name_space == "*";
   if (contains(route.to, kPlaceholder) && !has_star) {

@@ -17,6 +17,16 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return a.size() == b.size() && to_lower(a) == to_lower(b);
 }
 
+std::string plain_host(std::string_view host) {
+  std::string plain = to_lower(host);
+  if (plain.ends_with('.')) plain.pop_back();  // the root of the DNS, written out
+  return plain;
+}
+
+std::string qualified(std::string_view qualifier, std::string_view repository) {
+  return std::string(qualifier) + "/" + std::string(repository);
+}
+
 }  // namespace
 
 struct Router::Table {
@@ -35,8 +45,17 @@ struct Router::Table {
   // stays; nullptr when there is none.
   const Mapping* add(const RouteOptions& route, Mapping mapping);
 
-  [[nodiscard]] std::optional<Target> target(const Mapping& mapping, std::string_view star,
-                                             std::string_view remainder) const;
+  // The tables of the routes by host that `host` means, the most specific first, and what their
+  // "*" stands for.
+  struct OfHost {
+    const MatchTable* matches = nullptr;
+    std::string_view star;
+  };
+  [[nodiscard]] std::vector<OfHost> of_host(std::string_view host) const;
+
+  [[nodiscard]] std::expected<Target, Unrouted> target(const MatchTable::Found& found,
+                                                       std::string_view star,
+                                                       std::string name) const;
 };
 
 const Mapping* Router::Table::add(const RouteOptions& route, Mapping mapping) {
@@ -62,48 +81,65 @@ const Mapping* Router::Table::add(const RouteOptions& route, Mapping mapping) {
 
 // Only a registry that is configured and a repository that is valid come out, whatever `star`,
 // which a client chose, may be.
-std::optional<Target> Router::Table::target(const Mapping& mapping, std::string_view star,
-                                            std::string_view remainder) const {
+std::expected<Target, Unrouted> Router::Table::target(const MatchTable::Found& found,
+                                                      std::string_view star,
+                                                      std::string name) const {
+  const Mapping& mapping = *found.mapping;
   const auto registry = registries.find(substitute(mapping.registry, star));
-  if (registry == registries.end()) return std::nullopt;
+  if (registry == registries.end()) return std::unexpected(Unrouted{std::move(name)});
   std::string remote = substitute(mapping.remote, star);
-  remote += remainder;
+  remote += found.remainder;
   const bool is_official = registry->second && remote.find('/') == std::string::npos;
   if (is_official) remote.insert(0, "library/");
-  if (!oci::is_repository_name(remote)) return std::nullopt;
-  return Target{.registry = registry->first,
+  if (!oci::is_repository_name(remote)) return std::unexpected(Unrouted{std::move(name)});
+  return Target{.name = std::move(name),
+                .registry = registry->first,
                 .remote_repository = std::move(remote),
-                .policy = &mapping.policy};
+                .policy = &mapping.policy,
+                .line = mapping.line};
 }
 
-std::optional<Target> Router::route(const RouteQuery& query) const {
-  const Table& table = *table_;
-  std::string host = to_lower(query.host);
-  if (host.ends_with('.')) host.pop_back();  // the root of the DNS, written out
-
-  if (const auto exact = table.hosts.find(host); exact != table.hosts.end()) {
-    if (const auto found = exact->second.find(query.repository)) {
-      return table.target(*found->mapping, {}, found->remainder);
-    }
+std::vector<Router::Table::OfHost> Router::Table::of_host(std::string_view host) const {
+  std::vector<OfHost> tables;
+  if (const auto exact = hosts.find(host); exact != hosts.end()) {
+    tables.push_back({.matches = &exact->second});
   }
-  for (const Table::Wildcard& wildcard : table.wildcard_hosts) {
+  for (const Wildcard& wildcard : wildcard_hosts) {
     if (host.size() <= wildcard.suffix.size() || !host.ends_with(wildcard.suffix)) continue;
-    if (const auto found = wildcard.matches.find(query.repository)) {
-      const auto star = std::string_view(host).substr(0, host.size() - wildcard.suffix.size());
-      return table.target(*found->mapping, star, found->remainder);
-    }
+    tables.push_back({.matches = &wildcard.matches,
+                      .star = host.substr(0, host.size() - wildcard.suffix.size())});
+  }
+  return tables;
+}
+
+std::expected<Target, Unrouted> Router::route(const RouteQuery& query) const {
+  const Table& table = *table_;
+  const std::string host = plain_host(query.host);
+  for (const auto& [matches, star] : table.of_host(host)) {
+    const auto found = matches->find(query.repository);
+    if (found) return table.target(*found, star, qualified(host, query.repository));
   }
   if (!query.name_space.empty() && !equal_ignoring_case(query.name_space, query.authority)) {
     const std::string name_space = to_lower(query.name_space);
+    std::string name = qualified(name_space, query.repository);
     auto found = table.name_spaces.find(name_space);
     if (found == table.name_spaces.end()) found = table.name_spaces.find("*");
-    if (found == table.name_spaces.end()) return std::nullopt;
-    return table.target(found->second, name_space, query.repository);
+    if (found == table.name_spaces.end()) return std::unexpected(Unrouted{std::move(name)});
+    return table.target({.mapping = &found->second, .remainder = query.repository}, name_space,
+                        std::move(name));
   }
   if (const auto found = table.matches.find(query.repository)) {
-    return table.target(*found->mapping, {}, found->remainder);
+    return table.target(*found, {}, std::string(query.repository));
   }
-  return std::nullopt;
+  return std::unexpected(Unrouted{std::string(query.repository)});
+}
+
+bool Router::holds_capability(std::string_view host, std::string_view text) const {
+  bool holds = table_->matches.holds_capability(text);
+  for (const auto& table : table_->of_host(plain_host(host))) {
+    holds = table.matches->holds_capability(text) || holds;
+  }
+  return holds;
 }
 
 std::expected<Router, std::vector<Router::Problem>> Router::build(

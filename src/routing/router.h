@@ -8,8 +8,9 @@
 // way around a firewall).
 #pragma once
 
+#include <cstddef>
+#include <expected>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,9 +34,17 @@ struct RouteQuery {
 };
 
 struct Target {
+  std::string name;                     // qualified: what rules and tokens call it
   std::string registry;                 // a configured name
   std::string remote_repository;        // valid by the grammar
   const RoutePolicy* policy = nullptr;  // of the route; as long as the router
+  std::size_t line = 0;                 // of the route, in the configuration file
+};
+
+// No route leads anywhere. A namespace that no route names has none, whatever a prefix would say:
+// serving another registry's image of the same name would be wrong.
+struct Unrouted {
+  std::string name;  // qualified
 };
 
 class Router {
@@ -49,9 +58,13 @@ class Router {
   static std::expected<Router, std::vector<Problem>> build(
       const std::vector<RouteOptions>& routes, const std::vector<RegistryName>& registries);
 
-  // nullopt: no route. A namespace that no route names is no route either, whatever a prefix
-  // would say: serving another registry's image of the same name would be wrong.
-  [[nodiscard]] std::optional<Target> route(const RouteQuery& query) const;
+  // A qualified name is what the client writes behind the gateway's own address: the repository
+  // of the path; with the host, or the namespace, in front where a route by these decides.
+  [[nodiscard]] std::expected<Target, Unrouted> route(const RouteQuery& query) const;
+
+  // Whether a capability's name is at the beginning of `text` (a path behind /v2/, maybe
+  // malformed, percent-decoded): then it must not be shown.
+  [[nodiscard]] bool holds_capability(std::string_view host, std::string_view text) const;
 
   Router(Router&&) noexcept;
   Router& operator=(Router&&) noexcept;

@@ -338,5 +338,85 @@ TEST(RouterBuild, RoutesThatMeanTheSameAreRefused) {
                             kRegistries));
 }
 
+constexpr std::string_view kSecret = "0ebb01be-0a22-4639-898c-bc8c2d20942d";
+
+RouteOptions capability(std::string match, std::string to) {
+  return {.match = std::move(match), .to = std::move(to), .policy = {.is_capability = true}};
+}
+
+TEST(Router, ACapabilityLeadsWhereItsNameSays) {
+  const std::string secret(kSecret);
+  const Router router = build({capability(secret + "/nginx", "ghcr.io/x/y"),
+                               capability("a/" + secret + "/", "zot/deep/"),
+                               {.match = "", .to = "zot/"}});
+  EXPECT_EQ(ask_for(router, secret + "/nginx"), "ghcr.io x/y");
+  EXPECT_TRUE(router.route({.repository = secret + "/nginx"})->policy->is_capability);
+  EXPECT_EQ(ask_for(router, secret + "/nginx/more"), "zot " + secret + "/nginx/more");
+  EXPECT_EQ(ask_for(router, "a/" + secret + "/b/c"), "zot deep/b/c");
+  EXPECT_EQ(ask_for(router, "b/" + secret + "/b"), "zot b/" + secret + "/b");
+  EXPECT_FALSE(router.route({.repository = "other"})->policy->is_capability);
+}
+
+TEST(Router, ACapabilityIsFoundInWhatMustNotBeShown) {
+  const std::string secret(kSecret);
+  const Router router = build({capability(secret + "/nginx", "ghcr.io/x/y"),
+                               capability(secret + "/p/", "zot/deep/"),
+                               {.match = secret + "/h",
+                                .host = "h.example",
+                                .to = "zot/h",
+                                .policy = {.is_capability = true}}});
+  EXPECT_TRUE(router.holds_capability("", secret + "/nginx"));
+  EXPECT_TRUE(router.holds_capability("", secret + "/nginx/manifests/!bad"));
+  EXPECT_TRUE(router.holds_capability("", secret + "/p/x/manifests/!bad"));
+  EXPECT_FALSE(router.holds_capability("", secret + "/nginx2/manifests/1"));
+  EXPECT_FALSE(router.holds_capability("", "library/alpine/manifests/1"));
+  EXPECT_FALSE(router.holds_capability("", secret + "/h/manifests/1"));
+  EXPECT_TRUE(router.holds_capability("H.example", secret + "/h/manifests/1"));
+}
+
+TEST(Router, ACapabilityThatCanBeGuessedIsAProblem) {
+  for (const std::string match : {"short/nginx", "", "team/app/that/is/long/but/in/small/parts"}) {
+    const auto router = Router::build({capability(match, "zot/x/")}, kRegistries);
+    ASSERT_FALSE(router) << match;
+    EXPECT_THAT(router.error()[0].text, HasSubstr("capability"));
+  }
+}
+
+TEST(Router, ProblemsDoNotShowACapability) {
+  const std::string secret(kSecret);
+  const auto router = Router::build(
+      {capability(secret + "/nginx", "ghcr.io/x/y"), capability(secret + "/nginx", "ghcr.io/x/y"),
+       capability(secret + "/two", "ghcr.io/"), capability(secret + "/BAD", "ghcr.io/x")},
+      kRegistries);
+  ASSERT_FALSE(router);
+  EXPECT_GE(router.error().size(), 3U);
+  for (const auto& problem : router.error()) {
+    EXPECT_EQ(problem.text.find(secret), std::string::npos) << problem.text;
+  }
+}
+
+std::string name_of(const Router& router, const RouteQuery& query) {
+  const auto target = router.route(query);
+  return target ? target->name : "unrouted " + target.error().name;
+}
+
+TEST(Router, AQualifiedNameSaysHowTheClientGotThere) {
+  const Router router = build({{.match = "", .to = "zot/"},
+                               {.host = "GHCR.example.org", .to = "ghcr.io/"},
+                               {.host = "*.mirror.example.org", .to = "{1}/"},
+                               {.name_space = "docker.io", .to = "docker.io/"}});
+  EXPECT_EQ(name_of(router, {.repository = "team/app"}), "team/app");
+  EXPECT_EQ(name_of(router, {.host = "other", .repository = "team/app"}), "team/app");
+  EXPECT_EQ(name_of(router, {.host = "ghcr.EXAMPLE.org.", .repository = "team/app"}),
+            "ghcr.example.org/team/app");
+  EXPECT_EQ(name_of(router, {.host = "zot.mirror.example.org", .repository = "a"}),
+            "zot.mirror.example.org/a");
+  EXPECT_EQ(name_of(router, {.name_space = "Docker.io", .repository = "alpine"}),
+            "docker.io/alpine");
+  EXPECT_EQ(name_of(router, {.name_space = "quay.io", .repository = "team/app"}),
+            "unrouted quay.io/team/app");
+  EXPECT_EQ(name_of(build({}), {.repository = "team/app"}), "unrouted team/app");
+}
+
 }  // namespace
 }  // namespace fairlead::routing

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "auth/policy.h"
+
+#include <algorithm>
+
+#include "oci/glob.h"
+
+namespace fairlead::auth {
+
+// The attack: a JWT whose subject is "anonymous" or "*" is somebody of that name, no more.
+bool Rule::is_for(const Caller& caller) const {
+  return std::ranges::any_of(who, [&](const std::string& name) {
+    if (name == kAnonymousName) return !caller.is_identified();
+    if (!caller.is_identified() || caller.kind == Caller::Kind::Relayed) return false;
+    return name == "*" || name == caller.name;
+  });
+}
+
+bool Rule::matches(std::string_view repository) const {
+  return std::ranges::any_of(
+      repositories, [&](const std::string& glob) { return oci::matches_glob(glob, repository); });
+}
+
+const Rule* Policy::first_rule(const Caller& caller, std::string_view repository) const {
+  if (!options_.rules) return nullptr;
+  const auto found = std::ranges::find_if(*options_.rules, [&](const Rule& rule) {
+    return rule.is_for(caller) && rule.matches(repository);
+  });
+  return found == options_.rules->end() ? nullptr : &*found;
+}
+
+Decision Policy::decide_anonymous(std::string_view repository,
+                                  std::optional<Actions> of_route) const {
+  static const Caller kNobody;
+  if (const Rule* rule = first_rule(kNobody, repository)) {
+    return {.actions = rule->actions, .basis = Decision::Basis::Rule, .rule = rule};
+  }
+  const Actions actions = of_route.value_or(options_.anonymous);
+  return {.actions = actions,
+          .basis = actions.empty() ? Decision::Basis::Nothing : Decision::Basis::Anonymous};
+}
+
+Decision Policy::decide(const Caller& caller, std::string_view repository,
+                        std::optional<Actions> of_route) const {
+  Decision anonymous = decide_anonymous(repository, of_route);
+  if (!caller.is_identified()) return anonymous;
+  if (caller.access) {
+    const Actions given = caller.access->allowed(repository);
+    if (given.empty()) return anonymous;
+    return {.actions = given | anonymous.actions, .basis = Decision::Basis::AccessList};
+  }
+  if (caller.kind == Caller::Kind::Relayed) return anonymous;
+  if (const Rule* rule = first_rule(caller, repository)) {
+    return {.actions = rule->actions, .basis = Decision::Basis::Rule, .rule = rule};
+  }
+  if (!options_.rules) {
+    return {.actions = Actions{oci::Action::Pull} | anonymous.actions,
+            .basis = Decision::Basis::Identified};
+  }
+  return anonymous;
+}
+
+}  // namespace fairlead::auth
