@@ -27,6 +27,7 @@ class Actions {
 
   friend constexpr Actions operator|(Actions a, Actions b) { return Actions(a.bits_ | b.bits_); }
   friend constexpr Actions operator&(Actions a, Actions b) { return Actions(a.bits_ & b.bits_); }
+  friend constexpr Actions operator-(Actions a, Actions b) { return Actions(a.bits_ & ~b.bits_); }
   friend constexpr bool operator==(Actions, Actions) = default;
 
  private:

@@ -13,4 +13,18 @@ const RelayedLogin* Caller::relayed_to(std::string_view registry,
   return found == relayed.end() ? nullptr : &*found;
 }
 
+std::string label_of(const Caller& caller) {
+  switch (caller.kind) {
+    case Caller::Kind::Anonymous:
+      return {};
+    case Caller::Kind::User:
+      return caller.name;
+    case Caller::Kind::Issued:
+      return "jwt:" + caller.name;
+    case Caller::Kind::Relayed:
+      return "relayed:" + caller.name;
+  }
+  return {};
+}
+
 }  // namespace fairlead::auth

@@ -55,6 +55,9 @@ struct Caller {
   [[nodiscard]] bool is_identified() const { return kind != Kind::Anonymous; }
 };
 
+// For logs and limits: "alice", "jwt:ci", "relayed:bob"; empty: anonymous.
+std::string label_of(const Caller& caller);
+
 using CallerPtr = std::shared_ptr<const Caller>;
 
 }  // namespace fairlead::auth

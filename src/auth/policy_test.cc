@@ -61,10 +61,10 @@ TEST(Policy, RulesForAnonymousAreForNobodyElse) {
 }
 
 TEST(Policy, ANameInATokenIsNoGroupOfCallers) {
-  const Policy policy{{.anonymous = {},
-                       .rules = std::vector<Rule>{{{"anonymous"}, {"a"}, {}},
-                                                  {{"alice"}, {"b"}, kBoth},
-                                                  {{"*"}, {"a"}, kPull}}}};
+  const Policy policy{
+      {.anonymous = {},
+       .rules = std::vector<Rule>{
+           {{"anonymous"}, {"a"}, {}}, {{"alice"}, {"b"}, kBoth}, {{"*"}, {"a"}, kPull}}}};
   EXPECT_EQ(may(policy, issued("anonymous"), "a"), "pull");
   EXPECT_EQ(may(policy, issued("*"), "b"), "");
 }

@@ -38,7 +38,10 @@ struct Question {
   [[nodiscard]] std::string place() const {
     return source.registry_name + "\n" + source.repository;
   }
-  [[nodiscard]] std::string name() const { return place() + "\n" + tag + "\n" + variant; }
+  // An answer to one caller's question is none to another's.
+  [[nodiscard]] std::string name() const {
+    return place() + "\n" + tag + "\n" + variant + "\n" + source.caller;
+  }
 };
 
 Resolved as_known(const index::TagInfo& info, Freshness freshness, std::string notice = {}) {
@@ -174,8 +177,9 @@ void note_failure(Services& services, const Question& question, const Error& err
   if (error.code == Code::NotFound) {
     services.checks.note_not_found(question.name(), error, now + question.policy.not_found_for);
   }
-  const bool is_lost = error.code == Code::NotFound || error.code == Code::Unauthorized ||
-                       error.code == Code::Denied;
+  const bool is_refused = error.code == Code::Unauthorized || error.code == Code::Denied;
+  const bool is_lost =
+      error.code == Code::NotFound || (is_refused && question.source.caller.empty());
   if (is_lost) services.index.remove_tag(question.key());
   note_success(services, question);
 }

@@ -2,6 +2,7 @@
 // Source: where a caller's content is obtained from, and so in whose name.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "upstream/registry.h"
@@ -17,9 +18,15 @@ struct Source {
   ContentKind kind = ContentKind::Blob;
   std::string accept{};  // media types the caller takes, for manifests
 
+  // The registry is asked in the name of one caller: theirs, told from others' by `caller`, and
+  // kept for as long as anything is asked. Empty and null: it is asked in our own name.
+  std::string caller{};
+  std::shared_ptr<upstream::Registry> registry_of_caller{};
+
   // Whether what one may see the other may see too.
   [[nodiscard]] bool has_same_authority(const Source& other) const {
-    return registry_name == other.registry_name && repository == other.repository;
+    return registry_name == other.registry_name && repository == other.repository &&
+           caller == other.caller;
   }
 };
 

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/gateway.h"
 
+#include <algorithm>
 #include <chrono>
 #include <string_view>
 #include <utility>
 
 #include "gateway/respond.h"
+#include "gateway/service_name.h"
+#include "oci/query.h"
 #include "telemetry/request_id.h"
 
 namespace fairlead::gateway {
@@ -13,9 +16,11 @@ namespace {
 
 bool is_registry_path(std::string_view path) { return path == "/v2" || path.starts_with("/v2/"); }
 
-std::string_view without_port(std::string_view authority) {
-  if (authority.starts_with('[')) return authority.substr(0, authority.find(']') + 1);
-  return authority.substr(0, authority.rfind(':'));
+// "10.0.0.1:5555" -> "10.0.0.1", "unix" -> "unix".
+std::string address_of(std::string_view peer) {
+  std::string_view address = without_port(peer);
+  if (address.starts_with('[')) address = address.substr(1, address.size() - 2);
+  return std::string(address);
 }
 
 telemetry::AccessRecord begin_record(const http::Request& request) {
@@ -32,10 +37,15 @@ telemetry::AccessRecord begin_record(const http::Request& request) {
 }  // namespace
 
 async::Task<> Gateway::handle(const http::Request& request, http::Responder& responder) {
-  Exchange exchange{.request = request,
-                    .responder = responder,
-                    .started = std::chrono::steady_clock::now(),
-                    .record = begin_record(request)};
+  Exchange exchange{
+      .request = request,
+      .responder = responder,
+      .started = std::chrono::steady_clock::now(),
+      .record = begin_record(request),
+      .client = address_of(request.peer),
+      .authority = std::string(is_authority(request.host) ? request.host : "localhost"),
+      .is_secure = request.is_secure,
+      .public_url = admission_.public_url};
   co_await dispatch(exchange);
 
   auto& record = exchange.record;
@@ -49,10 +59,13 @@ async::Task<> Gateway::handle(const http::Request& request, http::Responder& res
 async::Task<> Gateway::dispatch(Exchange& exchange) {
   const std::string_view path = exchange.request.path();
   if (is_registry_path(path)) co_return co_await serve_registry(exchange);
+  if (path == "/token") {
+    exchange.record.target = path;  // its query may name a capability
+    co_return co_await tokens_.answer(exchange);
+  }
   if (path == "/health" || path == "/ready") {
     if (exchange.request.method != "GET" && !exchange.request.is_head()) {
-      co_return co_await respond_error(exchange, 405, oci::ErrorCode::Unsupported,
-                                       "this is for GET and HEAD");
+      co_return co_await respond_method_not_allowed(exchange, "GET, HEAD");
     }
     co_return co_await respond_text(exchange, 200, "text/plain", "ok\n");
   }
@@ -64,62 +77,77 @@ async::Task<> Gateway::serve_registry(Exchange& exchange) {
   // Parse.
   auto parsed = oci::parse_operation(exchange.request.method, exchange.request.target);
   if (!parsed) {
+    conceal(exchange);
     auto& wrong = parsed.error();
+    if (wrong.status == 405) {
+      co_return co_await respond_method_not_allowed(exchange, "GET, HEAD");
+    }
     co_return co_await respond_error(exchange, wrong.status, wrong.code, std::move(wrong.message));
   }
   exchange.operation = std::move(*parsed);
   const auto& operation = exchange.operation;
-  exchange.record.repository = operation.repository;
-  if (operation.kind == oci::Kind::Ping) {
-    co_return co_await respond_text(exchange, 200, "application/json", "{}");
+
+  // Route.
+  auto target = router_.route({.host = without_port(exchange.authority),
+                               .authority = exchange.authority,
+                               .name_space = operation.name_space == exchange.authority
+                                                 ? std::string_view()
+                                                 : std::string_view(operation.name_space),
+                               .repository = operation.repository});
+  if (target) {
+    exchange.target = std::move(*target);
+    exchange.record.registry = exchange.target.registry;
+    exchange.record.upstream_repository = exchange.target.remote_repository;
   }
+  conceal(exchange);
+
+  // Identify, authorize.
+  if (!co_await identify(exchange)) co_return;
+  if (operation.kind == oci::Kind::Ping) co_return co_await answer_ping(exchange);
   if (operation.kind == oci::Kind::Catalog) {
     co_return co_await respond_error(exchange, 404, oci::ErrorCode::Unsupported,
                                      "the catalog is not served");
   }
-
-  // Route.
-  const std::string_view authority = exchange.request.host;
-  auto target = router_.route({
-      .host = without_port(authority),
-      .authority = authority,
-      .name_space = operation.name_space == authority ? "" : std::string_view(operation.name_space),
-      .repository = operation.repository,
-  });
-  if (!target) {
-    co_return co_await respond_error(exchange, 404, oci::ErrorCode::NameUnknown,
-                                     "no route for this name");
-  }
-  exchange.target = std::move(*target);
-  exchange.record.registry = exchange.target.registry;
-  exchange.record.upstream_repository = exchange.target.remote_repository;
-  exchange.registry = registries_.find(exchange.target.registry)->second;
-
-  // Authorize.
-  if (!exchange.target.policy->admits(exchange.target.remote_repository)) {
-    co_return co_await respond_error(exchange, 403, oci::ErrorCode::Denied,
-                                     "the route does not serve this repository");
-  }
-  const auto grant = auth::authorize(operation);
-  if (!grant) co_return co_await respond_error(exchange, grant.error());
+  if (!target) co_return co_await respond_unrouted(exchange, target.error());
+  const auto grant = co_await authorize(exchange);
+  if (!grant) co_return;
 
   // Resolve, fetch, respond.
-  switch (operation.kind) {
+  co_await serve_operation(exchange, *grant);
+}
+
+async::Task<> Gateway::serve_operation(Exchange& exchange, const auth::Grant& grant) {
+  switch (exchange.operation.kind) {
     case oci::Kind::Manifest:
-      co_return co_await pull_manifest(exchange, *grant);
+      co_return co_await pull_manifest(exchange, grant);
     case oci::Kind::Blob:
-      co_return co_await pull_blob(exchange, *grant);
+      co_return co_await pull_blob(exchange, grant);
     case oci::Kind::Tags:
-      co_return co_await list_tags(exchange, *grant);
+      co_return co_await list_tags(exchange, grant);
     case oci::Kind::Referrers:
-      co_return co_await list_referrers(exchange, *grant);
+      co_return co_await list_referrers(exchange, grant);
     case oci::Kind::Ping:
     case oci::Kind::Catalog:
     case oci::Kind::UploadStart:
     case oci::Kind::Upload:
       break;
   }
-  co_await respond_error(exchange, 405, oci::ErrorCode::Unsupported, "not a read operation");
+  co_await respond_method_not_allowed(exchange, "GET, HEAD");
+}
+
+// What the log says of a request, without the name of a capability. In a request that is not
+// understood it may stand before what is not.
+void Gateway::conceal(Exchange& exchange) const {
+  std::string name = exchange.operation.repository;
+  if (name.empty()) {
+    const std::string_view path = exchange.request.path();
+    name = oci::percent_decode(path.substr(std::min<std::size_t>(path.size(), 4))).value_or("");
+  }
+  if (router_.holds_capability(without_port(exchange.authority), name)) {
+    exchange.record.target = "/v2/[capability]";
+  } else {
+    exchange.record.repository = exchange.operation.repository;
+  }
 }
 
 }  // namespace fairlead::gateway

@@ -2,8 +2,9 @@
 // Gateway: answers the requests of one worker. The stages of a request, top to bottom:
 //
 //   parse      method and target -> oci::Operation           gateway.cc
+//   identify   credentials -> caller                         admit.cc
 //   route      host, ns, repository -> registry, repository  gateway.cc
-//   authorize  before anything is looked up                  gateway.cc
+//   authorize  before anything is looked up                  admit.cc
 //   resolve    tag -> digest                                 pull.cc
 //   fetch      digest -> content: hit, join or fill          pull.cc
 //   respond    whole, range or 304                           respond.cc
@@ -13,6 +14,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "async/task.h"
@@ -21,7 +23,9 @@
 #include "cache/kept_lists.h"
 #include "cache/resolver.h"
 #include "cache/services.h"
+#include "gateway/admission.h"
 #include "gateway/exchange.h"
+#include "gateway/token_service.h"
 #include "http/connection.h"
 #include "oci/tag_list.h"
 #include "routing/router.h"
@@ -36,10 +40,12 @@ using Registries = std::map<std::string, upstream::Registry*, std::less<>>;
 class Gateway {
  public:
   // All must outlive the gateway. `registries` has every registry that `router` can name.
-  Gateway(const routing::Router& router, Registries registries, cache::Services& cache,
-          cache::FreshnessPolicy freshness)
+  Gateway(const routing::Router& router, Registries registries, Admission& admission,
+          cache::Services& cache, cache::FreshnessPolicy freshness)
       : router_(router),
         registries_(std::move(registries)),
+        admission_(admission),
+        tokens_(router, admission),
         cache_(cache),
         fetcher_(cache),
         resolver_(cache),
@@ -53,6 +59,17 @@ class Gateway {
  private:
   async::Task<> dispatch(Exchange& exchange);
   async::Task<> serve_registry(Exchange& exchange);
+  async::Task<> serve_operation(Exchange& exchange, const auth::Grant& grant);
+  void conceal(Exchange& exchange) const;
+
+  // admit.cc
+  async::Task<bool> identify(Exchange& exchange);
+  async::Task<std::optional<auth::Grant>> authorize(Exchange& exchange);
+  async::Task<> respond_unrouted(Exchange& exchange, const routing::Unrouted& unrouted);
+  async::Task<> answer_ping(Exchange& exchange);
+  void relay(Exchange& exchange);
+  async::Task<Result<void>> confirm_right(Exchange& exchange);
+  [[nodiscard]] bool has_right(const Exchange& exchange) const;
 
   // pull.cc
   async::Task<> pull_manifest(Exchange& exchange, const auth::Grant& grant);
@@ -77,6 +94,8 @@ class Gateway {
 
   const routing::Router& router_;
   Registries registries_;
+  Admission& admission_;
+  TokenService tokens_;
   cache::Services& cache_;
   cache::Fetcher fetcher_;
   cache::Resolver resolver_;

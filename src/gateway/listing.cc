@@ -28,7 +28,9 @@ std::string with_query(std::string path, std::string_view query) {
 cache::Source source_of(const Exchange& exchange) {
   return {.registry = exchange.registry,
           .registry_name = exchange.target.registry,
-          .repository = exchange.target.remote_repository};
+          .repository = exchange.target.remote_repository,
+          .caller = exchange.relayed_as,
+          .registry_of_caller = exchange.registry_of_caller};
 }
 
 // A next page under our name, and reached the way this one was.
@@ -86,7 +88,7 @@ async::Task<> Gateway::list_tags(Exchange& exchange, const auth::Grant&) {
 
 async::Task<> Gateway::list_kept_tags(Exchange& exchange, Error why) {
   const auto query = oci::TagQuery::parse(exchange.operation.query);
-  const bool may_be_kept = cache::is_no_answer(why) && query.is_understood;
+  const bool may_be_kept = cache::is_no_answer(why) && query.is_understood && has_right(exchange);
   auto known =
       may_be_kept ? co_await lists_.tags(source_of(exchange), policy_of(exchange)) : std::nullopt;
   if (!known) co_return co_await respond_error(exchange, why);
@@ -156,7 +158,7 @@ async::Task<> Gateway::list_referrers(Exchange& exchange, const auth::Grant&) {
 async::Task<> Gateway::list_kept_referrers(Exchange& exchange, Error why) {
   const oci::Digest& subject = *exchange.operation.reference.digest;
   const auto known =
-      cache::is_no_answer(why)
+      cache::is_no_answer(why) && has_right(exchange)
           ? co_await lists_.referrers(source_of(exchange), subject, policy_of(exchange))
           : std::nullopt;
   const std::string type = wanted_artifact_type(exchange.operation.query);

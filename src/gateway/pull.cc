@@ -16,7 +16,9 @@ cache::Source source_of(const Exchange& exchange, cache::ContentKind kind) {
   cache::Source source{.registry = exchange.registry,
                        .registry_name = exchange.target.registry,
                        .repository = exchange.target.remote_repository,
-                       .kind = kind};
+                       .kind = kind,
+                       .caller = exchange.relayed_as,
+                       .registry_of_caller = exchange.registry_of_caller};
   if (kind == cache::ContentKind::Manifest)
     source.accept = oci::manifest_accept(exchange.request.find_all("Accept"));
   return source;

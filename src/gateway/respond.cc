@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cache/freshness.h"
+#include "gateway/challenge.h"
 #include "gateway/condition.h"
 #include "gateway/mapped_name.h"
 #include "oci/error_document.h"
@@ -59,6 +60,13 @@ Meaning meaning_to_client(const Error& error, oci::Kind kind) {
     default:
       return {502, ErrorCode::Unavailable};
   }
+}
+
+// In the client's names. A capability has none that may be shown.
+std::string shown_to_client(const Exchange& exchange, const Error& error) {
+  const bool is_secret = exchange.target.policy != nullptr && exchange.target.policy->is_capability;
+  return rename_in_text(error.context, exchange.target.remote_repository,
+                        is_secret ? "this repository" : exchange.operation.repository);
 }
 
 void add_content_fields(http::ResponseHead& head, const Exchange& exchange,
@@ -118,12 +126,32 @@ async::Task<> respond_error(Exchange& exchange, int status, oci::ErrorCode code,
   exchange.record.error = message;
   auto head = make_head(exchange, status);
   head.add("Content-Type", "application/json");
-  if (status == 405) head.add("Allow", "GET, HEAD");
   const std::string body = oci::write_error_document(code, message, exchange.record.id);
   co_await exchange.responder.send(std::move(head), body);
 }
 
+async::Task<> respond_method_not_allowed(Exchange& exchange, std::string_view allowed) {
+  const std::string message = "this is for " + std::string(allowed);
+  exchange.record.error = message;
+  auto head = make_head(exchange, 405);
+  head.add("Content-Type", "application/json").add("Allow", allowed);
+  const std::string body =
+      oci::write_error_document(oci::ErrorCode::Unsupported, message, exchange.record.id);
+  co_await exchange.responder.send(std::move(head), body);
+}
+
+async::Task<> respond_refused(Exchange& exchange, std::string message) {
+  co_await respond_error(exchange, 401, oci::ErrorCode::Unauthorized, std::move(message));
+}
+
 async::Task<> respond_error(Exchange& exchange, const Error& error) {
+  const bool is_for_caller =
+      exchange.is_relayed && error.origin == Origin::Upstream && error.code == Code::Unauthorized;
+  if (is_for_caller) {
+    // The upstream wants to know who the caller is, or no longer takes what it gave them.
+    const auto why = exchange.registry_of_caller ? TokenError::InvalidToken : TokenError::None;
+    co_return co_await respond_unauthorized(exchange, why, shown_to_client(exchange, error));
+  }
   const Meaning meaning = meaning_to_client(error, exchange.operation.kind);
   exchange.record.error = error.context;
   auto head = make_head(exchange, meaning.status);
@@ -136,8 +164,7 @@ async::Task<> respond_error(Exchange& exchange, const Error& error) {
   // What failed inside is for the log, where the id leads to it.
   const std::string message = meaning.status == 500
                                   ? "internal error; the gateway's log tells more under this id"
-                                  : rename_in_text(error.context, exchange.target.remote_repository,
-                                                   exchange.operation.repository);
+                                  : shown_to_client(exchange, error);
   const std::string body = oci::write_error_document(meaning.code, message, exchange.record.id);
   co_await exchange.responder.send(std::move(head), body);
 }

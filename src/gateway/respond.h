@@ -24,6 +24,12 @@ http::ResponseHead make_head(const Exchange& exchange, int status);
 async::Task<> respond_error(Exchange& exchange, int status, oci::ErrorCode code,
                             std::string message);
 
+// 405, with the methods that there are ("GET, HEAD").
+async::Task<> respond_method_not_allowed(Exchange& exchange, std::string_view allowed);
+
+// 401 of the token service, which challenges nobody: credentials were shown, and are wrong.
+async::Task<> respond_refused(Exchange& exchange, std::string message);
+
 // What an error of any layer means to the client.
 async::Task<> respond_error(Exchange& exchange, const Error& error);
 

@@ -29,6 +29,7 @@ struct AccessRecord {
   std::string method;
   std::string target;  // as sent, query included
   std::string host;
+  std::string caller;  // who they have shown to be; empty: anonymous
   std::string user_agent;
   int status = 0;
   std::uint64_t bytes = 0;  // of the body, sent

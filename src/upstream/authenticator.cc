@@ -10,19 +10,6 @@ namespace {
 
 constexpr std::size_t kMaxScope = 1024;
 
-// Bearer rather than Basic: a token shows the registry less than a password.
-std::optional<Challenge> choose(const std::vector<std::string>& headers) {
-  std::optional<Challenge> chosen;
-  for (const std::string& header : headers) {
-    for (Challenge& challenge : parse_challenges(header)) {
-      const bool is_bearer = challenge.scheme == "bearer" && !challenge.parameter("realm").empty();
-      if (is_bearer) return std::move(challenge);
-      if (challenge.scheme == "basic" && !chosen) chosen = std::move(challenge);
-    }
-  }
-  return chosen;
-}
-
 // A challenge without a scope is legal (and Quay's): then we build it, as docker does.
 std::string scope_for(const Challenge& challenge, const std::string& repository) {
   const std::string_view scope = challenge.parameter("scope");
@@ -71,7 +58,7 @@ async::Task<Result<Login>> Authenticator::begin(std::string endpoint, std::strin
 
 async::Task<Result<std::optional<Login>>> Authenticator::after_refusal(
     std::string endpoint, std::string repository, std::vector<std::string> headers, Login refused) {
-  const auto challenge = choose(headers);
+  const auto challenge = choose_challenge(headers);
   if (!challenge) {
     // GHCR says DENIED, without a challenge, to a token that it does not like; without any it
     // gives what is public, or a challenge.

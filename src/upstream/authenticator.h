@@ -20,38 +20,24 @@
 #include "upstream/challenge.h"
 #include "upstream/credentials.h"
 #include "upstream/http_transport.h"
+#include "upstream/login.h"
 #include "upstream/options.h"
 #include "upstream/realm_policy.h"
 #include "upstream/token_source.h"
 
 namespace fairlead::upstream {
 
-// What one request was sent with.
-struct Login {
-  Secret authorization;                       // of the header; empty: none
-  std::optional<Credentials> credentials;     // what stands behind it; none: anonymous
-  std::optional<TokenRequest> token_request;  // set: it is a Bearer token, `token`
-  Secret token;
-  bool is_fresh = false;  // the token was issued just now: its refusal is not one of age
-};
-
-class Authenticator {
+class Authenticator final : public Logins {
  public:
   // All references must outlive it.
   Authenticator(const RegistryOptions& options, HttpTransport& transport, TokenSource& tokens,
                 CredentialSource& credentials, telemetry::Log& log);
 
-  // What to send `endpoint` (its URL) at first for `repository`.
-  async::Task<Result<Login>> begin(std::string endpoint, std::string repository);
-
-  // `endpoint` answered 401 or 403, with these WWW-Authenticate headers, to a request with
-  // `refused`: what to try instead, nullopt when there is nothing left. Each call costs the
-  // upstream a request: ask at most kMaxRefusals times.
+  async::Task<Result<Login>> begin(std::string endpoint, std::string repository) override;
   async::Task<Result<std::optional<Login>>> after_refusal(std::string endpoint,
                                                           std::string repository,
                                                           std::vector<std::string> headers,
-                                                          Login refused);
-  static constexpr int kMaxRefusals = 3;
+                                                          Login refused) override;
 
  private:
   async::Task<Result<std::optional<Credentials>>> credentials_for(std::string url);

@@ -132,4 +132,16 @@ std::vector<Challenge> parse_challenges(std::string_view header) {
   return Parser(header).parse();
 }
 
+std::optional<Challenge> choose_challenge(const std::vector<std::string>& headers) {
+  std::optional<Challenge> chosen;
+  for (const std::string& header : headers) {
+    for (Challenge& challenge : parse_challenges(header)) {
+      const bool is_bearer = challenge.scheme == "bearer" && !challenge.parameter("realm").empty();
+      if (is_bearer) return std::move(challenge);
+      if (challenge.scheme == "basic" && !chosen) chosen = std::move(challenge);
+    }
+  }
+  return chosen;
+}
+
 }  // namespace fairlead::upstream

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,5 +34,9 @@ struct Challenge {
 
 // The challenges of one header value, as far as it is well-formed.
 std::vector<Challenge> parse_challenges(std::string_view header);
+
+// The one to answer, of all headers: the first Bearer that names a realm, else the first Basic. A
+// token shows the registry less than a password.
+std::optional<Challenge> choose_challenge(const std::vector<std::string>& headers);
 
 }  // namespace fairlead::upstream

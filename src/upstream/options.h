@@ -28,6 +28,7 @@ struct RegistryOptions {
   std::vector<std::string> mirrors;  // same form; tried in turn when `url` does not answer
   std::optional<StaticCredentials> credentials;  // at most one of this
   std::vector<std::string> credential_helper;    // and this: argv of a docker credential helper
+  bool relays_credentials = false;               // or this: the caller's own are used
   std::vector<std::string> token_hosts;  // may receive the credentials besides the registry's own
   std::string ca_file;                   // PEM, instead of the system's; empty: the system's
   std::string proxy;                     // empty: from the environment

@@ -5,7 +5,9 @@
 
 #include "oci/range.h"
 #include "upstream/answer.h"
+#include "upstream/authenticator.h"
 #include "upstream/redirect.h"
+#include "upstream/relay.h"
 
 namespace fairlead::upstream {
 namespace {
@@ -41,6 +43,16 @@ class ResponseBody final : public Body {
 bool is_outage(const Error& error) {
   return error.code == Code::Unavailable || error.code == Code::Timeout ||
          error.code == Code::TooManyRequests;
+}
+
+// The attack, or the blunder: a registry whose error quotes the credentials it was sent.
+void conceal(std::string& text, const Secret& authorization) {
+  const std::string& header = authorization.reveal();
+  const std::string secret = header.substr(std::min(header.find(' ') + 1, header.size()));
+  if (secret.empty()) return;
+  for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at)) {
+    text.replace(at, secret.size(), Secret::kRedacted);
+  }
 }
 
 std::string range_header(std::uint64_t offset, std::optional<std::uint64_t> length) {
@@ -89,9 +101,16 @@ RegistryClient::RegistryClient(RegistryOptions options, HttpTransport& transport
       clock_(services.clock),
       retry_policy_(retry_policy),
       endpoints_(options_.url, options_.mirrors, services.clock),
-      authenticator_(options_, transport, services.tokens, services.credentials, services.log),
+      logins_(std::make_unique<Authenticator>(options_, transport, services.tokens,
+                                              services.credentials, services.log)),
       quotas_(services.quotas),
       chance_(std::random_device{}()) {}
+
+RegistryClient::RegistryClient(RegistryOptions options, HttpTransport& transport,
+                               const RegistryServices& services, Secret authorization)
+    : RegistryClient(std::move(options), transport, services) {
+  logins_ = std::make_unique<RelayedLogins>(options_, std::move(authorization));
+}
 
 async::Task<Result<ContentHead>> RegistryClient::head_manifest(std::string repository,
                                                                std::string reference,
@@ -227,7 +246,7 @@ async::Task<Result<RegistryClient::Answer>> RegistryClient::ask_any(Question que
 async::Task<Result<RegistryClient::Answer>> RegistryClient::ask_endpoint(std::size_t endpoint,
                                                                          Question question) {
   const std::string url = endpoints_.url(endpoint);
-  auto login = co_await authenticator_.begin(url, question.repository);
+  auto login = co_await logins_->begin(url, question.repository);
   for (int refusals = 0;; ++refusals) {
     if (!login) co_return std::unexpected(std::move(login.error()));
     auto answer = co_await ask_once(url, question, login->authorization);
@@ -242,6 +261,7 @@ async::Task<Result<RegistryClient::Answer>> RegistryClient::ask_endpoint(std::si
                                   (status == 403 || status == 405 || status == 501);
     if (is_probe_refused) co_return answer;  // head_blob knows another way
     Error error = co_await read_error(response);
+    conceal(error.context, login->authorization);
     if (answer->is_from_elsewhere && (status == 401 || status == 403)) {
       // Its storage refuses what it has signed itself: no word about the caller's rights.
       error.code = Code::Unavailable;
@@ -252,10 +272,10 @@ async::Task<Result<RegistryClient::Answer>> RegistryClient::ask_endpoint(std::si
     const bool is_refusal =
         status == 401 || (status == 403 && challenges.empty() && !login->authorization.empty());
     const bool is_final =
-        answer->is_from_elsewhere || !is_refusal || refusals == Authenticator::kMaxRefusals;
+        answer->is_from_elsewhere || !is_refusal || refusals == Logins::kMaxRefusals;
     if (is_final) co_return std::unexpected(std::move(error));
 
-    auto next = co_await authenticator_.after_refusal(
+    auto next = co_await logins_->after_refusal(
         url, question.repository, {challenges.begin(), challenges.end()}, *std::move(login));
     if (!next) co_return std::unexpected(std::move(next.error()));
     if (!*next) co_return std::unexpected(std::move(error));
@@ -320,7 +340,9 @@ HttpRequest RegistryClient::request_for(const Question& question, std::string ur
 
 Error RegistryClient::explained(Error error) const {
   const bool has_credentials = options_.credentials || !options_.credential_helper.empty();
-  if (error.code == Code::Unauthorized && !has_credentials) {
+  if (error.code == Code::Unauthorized && options_.relays_credentials) {
+    error.context += "; it decides by the caller's own credentials";
+  } else if (error.code == Code::Unauthorized && !has_credentials) {
     error.context += "; it may want credentials, and none are configured for it";
   } else if (error.code == Code::Unauthorized) {
     error.context += "; check the credentials configured for it";

@@ -10,14 +10,18 @@
 // One worker's thread.
 #pragma once
 
+#include <memory>
 #include <random>
 #include <string>
 
 #include "base/clock.h"
 #include "telemetry/log.h"
-#include "upstream/authenticator.h"
 #include "upstream/endpoints.h"
 #include "upstream/http_transport.h"
+#include "upstream/credentials.h"
+#include "upstream/login.h"
+#include "upstream/quota.h"
+#include "upstream/token_source.h"
 #include "upstream/options.h"
 #include "upstream/registry.h"
 #include "upstream/retry_policy.h"
@@ -38,6 +42,11 @@ class RegistryClient final : public Registry {
   // `transport` is the worker's, and must outlive it. `options` have been validated.
   RegistryClient(RegistryOptions options, HttpTransport& transport,
                  const RegistryServices& services, RetryPolicy retry_policy = {});
+
+  // In the name of a caller: shows `authorization`, which the registry gave for their credentials,
+  // instead of our own.
+  RegistryClient(RegistryOptions options, HttpTransport& transport,
+                 const RegistryServices& services, Secret authorization);
 
   async::Task<Result<ContentHead>> head_manifest(std::string repository, std::string reference,
                                                  std::string accept) override;
@@ -79,7 +88,7 @@ class RegistryClient final : public Registry {
   const Clock& clock_;
   const RetryPolicy retry_policy_;
   Endpoints endpoints_;
-  Authenticator authenticator_;
+  std::unique_ptr<Logins> logins_;
   QuotaBoard& quotas_;
   std::string identity_;  // that the registry knew us by when it last told a quota
   std::minstd_rand chance_;

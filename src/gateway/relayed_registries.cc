@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/relayed_registries.h"
+
+#include <utility>
+
+namespace fairlead::gateway {
+
+void RelayedRegistries::add(const upstream::RegistryOptions& options,
+                            const upstream::RegistryServices& services) {
+  registries_.insert_or_assign(options.name, Entry{.options = &options, .services = services});
+}
+
+async::Task<Result<upstream::RelayedAuthorization>> RelayedRegistries::log_in(
+    std::string registry, upstream::Credentials credentials, std::string scope) {
+  const Entry& entry = registries_.find(registry)->second;
+  co_return co_await upstream::log_in(*entry.options, transport_, std::move(credentials),
+                                      std::move(scope));
+}
+
+std::shared_ptr<upstream::Registry> RelayedRegistries::client(std::string_view registry,
+                                                              const Secret& authorization) {
+  // No header holds a line feed.
+  const std::string key = std::string(registry) + "\n" + authorization.reveal();
+  if (const auto known = clients_.find(key); known != clients_.end()) return known->second;
+  // Those in use live on with what uses them.
+  if (clients_.size() >= kMaxClients) clients_.clear();
+  const Entry& entry = registries_.find(registry)->second;
+  auto client = std::make_shared<upstream::RegistryClient>(*entry.options, transport_,
+                                                           entry.services, authorization);
+  clients_.emplace(key, client);
+  return client;
+}
+
+}  // namespace fairlead::gateway

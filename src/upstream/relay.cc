@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "upstream/relay.h"
+
+#include <optional>
+#include <utility>
+
+#include "upstream/answer.h"
+#include "upstream/challenge.h"
+#include "upstream/token_exchange.h"
+#include "upstream/url.h"
+
+namespace fairlead::upstream {
+namespace {
+
+struct Ping {
+  int status = 0;
+  std::optional<Challenge> challenge;  // Bearer rather than Basic
+};
+
+async::Task<Result<Ping>> ping(const RegistryOptions& options, HttpTransport& transport,
+                               const Secret& authorization) {
+  HttpRequest request{.url = options.url + "/v2/",
+                      .timeouts = options.timeouts,
+                      .ca_file = options.ca_file,
+                      .proxy = options.proxy};
+  if (!authorization.empty()) {
+    request.headers.emplace_back("Authorization", authorization.reveal());
+  }
+  auto response = co_await transport.send(std::move(request));
+  if (!response) co_return std::unexpected(std::move(response.error()));
+  const auto headers = (*response)->headers().find_all("WWW-Authenticate");
+  const int status = (*response)->status();
+  if (status != 200 && status != 401) {
+    Error error = co_await read_error(**response);
+    if (error.code == Code::NotFound) error.code = Code::Unavailable;
+    co_return std::unexpected(std::move(error));
+  }
+  co_return Ping{.status = status, .challenge = choose_challenge({headers.begin(), headers.end()})};
+}
+
+std::unexpected<Error> refused(std::string context) {
+  return upstream_error(Code::Unauthorized, Retry::No, std::move(context));
+}
+
+// The registry takes the pair itself, or does not.
+async::Task<Result<RelayedAuthorization>> keep_pair(const RegistryOptions& options,
+                                                    HttpTransport& transport,
+                                                    const Credentials& credentials) {
+  if (credentials.is_identity_token()) {
+    co_return refused("it takes a user name and password, no identity token");
+  }
+  Secret authorization = basic_authorization(credentials);
+  const auto answer = co_await ping(options, transport, authorization);
+  if (!answer) co_return std::unexpected(answer.error());
+  if (answer->status != 200) co_return refused("it does not accept these credentials");
+  co_return RelayedAuthorization{.value = std::move(authorization),
+                                 .lifetime = std::chrono::seconds::max()};
+}
+
+// The attack: a registry that names somebody else's token service, to collect what callers type.
+async::Task<Result<RelayedAuthorization>> exchange(const RegistryOptions& options,
+                                                   HttpTransport& transport, Challenge challenge,
+                                                   Credentials credentials, std::string scope) {
+  const std::string realm(challenge.parameter("realm"));
+  const RealmPolicy policy(options.url, options.token_hosts);
+  if (!policy.may_receive_credentials(realm)) {
+    const auto origin = origin_of(realm);
+    co_return upstream_error(Code::Denied, Retry::No,
+                             "it wants credentials sent to " +
+                                 (origin ? origin->host : std::string("nowhere")) +
+                                 ", outside its domain; if that is right, whoever runs this "
+                                 "gateway must name that host in token_hosts");
+  }
+  TokenRequest request{.registry = options.name,
+                       .realm = realm,
+                       .service = std::string(challenge.parameter("service")),
+                       .scope = std::move(scope),
+                       .credentials = std::move(credentials)};
+  const TokenChannel channel{.transport = transport,
+                             .timeouts = options.timeouts,
+                             .ca_file = options.ca_file,
+                             .proxy = options.proxy};
+  auto token = co_await exchange_token(channel, std::move(request));
+  if (!token) co_return std::unexpected(std::move(token.error()));
+  co_return RelayedAuthorization{.value = Secret("Bearer " + token->token.reveal()),
+                                 .lifetime = token->lifetime};
+}
+
+async::Task<Result<RelayedAuthorization>> try_log_in(const RegistryOptions& options,
+                                                     HttpTransport& transport,
+                                                     Credentials credentials, std::string scope) {
+  const auto first = co_await ping(options, transport, Secret());
+  if (!first) co_return std::unexpected(first.error());
+  if (first->challenge && first->challenge->scheme == "bearer") {
+    co_return co_await exchange(options, transport, *first->challenge, std::move(credentials),
+                                std::move(scope));
+  }
+  // It wants Basic; or it lets everybody in, as zot does where anonymous callers may read
+  // something, and looks at credentials all the same.
+  co_return co_await keep_pair(options, transport, credentials);
+}
+
+}  // namespace
+
+async::Task<Result<RelayedAuthorization>> log_in(const RegistryOptions& options,
+                                                 HttpTransport& transport, Credentials credentials,
+                                                 std::string scope) {
+  auto outcome = co_await try_log_in(options, transport, std::move(credentials), std::move(scope));
+  if (!outcome) {
+    co_return std::unexpected(std::move(outcome.error()).within("registry " + options.name));
+  }
+  co_return outcome;
+}
+
+async::Task<Result<Login>> RelayedLogins::begin(std::string endpoint, std::string) {
+  if (!policy_.may_receive_credentials(endpoint)) co_return Login{};
+  co_return Login{.authorization = authorization_};
+}
+
+async::Task<Result<std::optional<Login>>> RelayedLogins::after_refusal(std::string, std::string,
+                                                                       std::vector<std::string>,
+                                                                       Login) {
+  co_return std::nullopt;
+}
+
+}  // namespace fairlead::upstream
