@@ -26,8 +26,8 @@ std::expected<Grant, Refusal> authorize(const Policy& policy, const Caller& call
     return refuse(Refusal::Kind::NoCaller, "authentication required");
   }
   // A sealed token holds what was decided of what it was asked for, and nothing of the rest.
-  const bool was_asked =
-      !caller.is_sealed || caller.access->refused(wish.repository).has(wish.action);
+  const bool is_bound = caller.is_sealed && caller.access;
+  const bool was_asked = !is_bound || caller.access->refused(wish.repository).has(wish.action);
   if (!was_asked) {
     return refuse(Refusal::Kind::OtherScope, "the token is not for this repository or action");
   }

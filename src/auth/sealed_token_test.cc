@@ -28,7 +28,7 @@ Caller alice() {
           .name = "alice",
           .access = AccessList({{Access::Reach::Exact, "team/app", {oci::Action::Pull}},
                                 {Access::Reach::Exact, "team/refused", {}}}),
-          .relayed = {{"corp", "team/app", Secret("Bearer hunter2")}}};
+          .relayed = {{"corp", "team/app", {oci::Action::Pull}, Secret("Bearer hunter2")}}};
 }
 
 void expect_refused(const Result<Caller>& opened, const std::string& why) {

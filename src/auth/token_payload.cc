@@ -26,7 +26,8 @@ struct Word {
 };
 constexpr Word<Caller::Kind> kKinds[] = {{Caller::Kind::Anonymous, "anonymous"},
                                          {Caller::Kind::User, "user"},
-                                         {Caller::Kind::Issued, "issued"}};
+                                         {Caller::Kind::Issued, "issued"},
+                                         {Caller::Kind::Relayed, "relayed"}};
 constexpr Word<Access::Reach> kReaches[] = {{Access::Reach::Exact, "exact"},
                                             {Access::Reach::Subtree, "subtree"},
                                             {Access::Reach::All, "all"}};
@@ -79,10 +80,10 @@ std::optional<Actions> read_actions(const json::value& value) {
   return actions;
 }
 
-// The array that is one entry of a list, if it has three elements.
+// The array that is one entry of a list, if it has four elements.
 const json::array* read_entry(const json::value& value) {
   const auto* entry = value.if_array();
-  return entry != nullptr && entry->size() == 3 ? entry : nullptr;
+  return entry != nullptr && entry->size() == 4 ? entry : nullptr;
 }
 
 std::optional<AccessList> read_access(const json::value& value) {
@@ -97,10 +98,12 @@ std::optional<AccessList> read_access(const json::value& value) {
     const auto reach = reach_text ? value_of(kReaches, *reach_text) : std::nullopt;
     auto name = read_text((*entry)[1], kMaxQualifiedName);
     const auto actions = read_actions((*entry)[2]);
-    if (!reach || !name || !actions) return std::nullopt;
+    const auto refused = read_actions((*entry)[3]);
+    if (!reach || !name || !actions || !refused) return std::nullopt;
     // The attack: "team" cut to "" would reach everything.
     if (name->empty() != (*reach == Access::Reach::All)) return std::nullopt;
-    entries.push_back({.reach = *reach, .name = *std::move(name), .actions = *actions});
+    entries.push_back(
+        {.reach = *reach, .name = *std::move(name), .actions = *actions, .refused = *refused});
   }
   return AccessList(std::move(entries));
 }
@@ -120,13 +123,14 @@ std::optional<std::vector<RelayedLogin>> read_relayed(const json::value& value) 
     if (entry == nullptr) return std::nullopt;
     auto registry = read_text((*entry)[0], kMaxRegistryName);
     auto repository = read_text((*entry)[1], oci::kMaxRepositoryLength);
-    auto authorization = read_text((*entry)[2], kMaxAuthorization);
-    if (!registry || registry->empty() || !repository || !authorization ||
+    const auto actions = read_actions((*entry)[2]);
+    auto authorization = read_text((*entry)[3], kMaxAuthorization);
+    if (!registry || registry->empty() || !repository || !actions || !authorization ||
         !is_header_value(*authorization)) {
       return std::nullopt;
     }
-    logins.push_back(
-        {*std::move(registry), *std::move(repository), Secret(*std::move(authorization))});
+    logins.push_back({*std::move(registry), *std::move(repository), *actions,
+                      Secret(*std::move(authorization))});
   }
   return logins;
 }
@@ -160,8 +164,8 @@ std::string write_token_payload(const Caller& caller, WallTime issued, WallTime 
     json::array list;
     list.reserve(caller.access->entries().size());
     for (const Access& entry : caller.access->entries()) {
-      list.push_back(
-          json::array{text_of(kReaches, entry.reach), entry.name, to_string(entry.actions)});
+      list.push_back(json::array{text_of(kReaches, entry.reach), entry.name,
+                                 to_string(entry.actions), to_string(entry.refused)});
     }
     payload["access"] = std::move(list);
   }
@@ -169,7 +173,8 @@ std::string write_token_payload(const Caller& caller, WallTime issued, WallTime 
     json::array list;
     list.reserve(caller.relayed.size());
     for (const RelayedLogin& login : caller.relayed) {
-      list.push_back(json::array{login.registry, login.repository, login.authorization.reveal()});
+      list.push_back(json::array{login.registry, login.repository, to_string(login.actions),
+                                 login.authorization.reveal()});
     }
     payload["relayed"] = std::move(list);
   }

@@ -2,8 +2,8 @@
 // What a sealed token holds: a caller, as compact JSON. Pure.
 //
 //   {"kind":"user","sub":"alice","iat":1790000000,"exp":1790000300,
-//    "access":[["exact","team/app","pull,push"],["subtree","team","pull"],["all","",""]],
-//    "relayed":[["corp","team/app","Bearer ..."]]}
+//    "access":[["exact","team/app","pull","push"],["all","","pull",""]],
+//    "relayed":[["corp","team/app","pull","Bearer ..."]]}
 //
 // Times are seconds since 1970. `access` is missing where the caller has none, `relayed` where it
 // is empty. Every field is bounded and nothing else is allowed: what is read is what was meant.

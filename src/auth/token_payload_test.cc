@@ -22,22 +22,22 @@ void expect_same(const Caller& a, const Caller& b) {
 }
 
 Caller full_caller() {
-  return {
-      .kind = Caller::Kind::User,
-      .name = "alice",
-      .access = AccessList({{Access::Reach::Exact, "team/app", {oci::Action::Pull}},
-                            {Access::Reach::Exact, "team/refused", {}},
-                            {Access::Reach::Subtree, "docker.io/library", Actions::all()},
-                            {Access::Reach::All, "", {oci::Action::Pull, oci::Action::Push}}}),
-      .relayed = {{"corp", "team/app", Secret("Bearer abc")}, {"corp", "", Secret("Basic dTpw")}}};
+  return {.kind = Caller::Kind::User,
+          .name = "alice",
+          .access = AccessList({{Access::Reach::Exact, "team/app", {oci::Action::Pull}},
+                                {Access::Reach::Exact, "team/refused", {}, {oci::Action::Pull}},
+                                {Access::Reach::Subtree, "docker.io/library", Actions::all()},
+                                {Access::Reach::All, "", {oci::Action::Pull, oci::Action::Push}}}),
+          .relayed = {{"corp", "team/app", {oci::Action::Pull}, Secret("Bearer abc")},
+                      {"corp", "", {}, Secret("Basic dTpw")}}};
 }
 
 TEST(TokenPayload, IsCompactJson) {
   EXPECT_EQ(write_token_payload(full_caller(), kIssued, kExpires),
             R"({"kind":"user","sub":"alice","iat":1790000000,"exp":1790000300,)"
-            R"("access":[["exact","team/app","pull"],["exact","team/refused",""],)"
-            R"(["subtree","docker.io/library","pull,push,delete"],["all","","pull,push"]],)"
-            R"("relayed":[["corp","team/app","Bearer abc"],["corp","","Basic dTpw"]]})");
+            R"("access":[["exact","team/app","pull",""],["exact","team/refused","","pull"],)"
+            R"(["subtree","docker.io/library","pull,push,delete",""],["all","","pull,push",""]],)"
+            R"("relayed":[["corp","team/app","pull","Bearer abc"],["corp","","","Basic dTpw"]]})");
   EXPECT_EQ(write_token_payload({}, kIssued + 999ms, kExpires + 1ns),
             R"({"kind":"anonymous","sub":"","iat":1790000000,"exp":1790000300})");
 }
@@ -54,8 +54,9 @@ TEST(TokenPayload, ReadsWhatItWrites) {
                                {Access::Reach::Exact, std::string(kMaxQualifiedName, 'r'), {}}))},
       {.relayed = std::vector<RelayedLogin>(
            kMaxRelayedLogins,
-           {std::string(kMaxRegistryName, 'g'), std::string(255, 'r'), Secret("Basic x")})},
-      {.relayed = {{"corp", "app", Secret("Bearer " + std::string(kMaxAuthorization - 7, 'x'))}}},
+           {std::string(kMaxRegistryName, 'g'), std::string(255, 'r'), {}, Secret("Basic x")})},
+      {.relayed =
+           {{"corp", "app", {}, Secret("Bearer " + std::string(kMaxAuthorization - 7, 'x'))}}},
   };
   for (const Caller& caller : callers) {
     const auto read = read_token_payload(write_token_payload(caller, kIssued, kExpires));
@@ -77,8 +78,8 @@ std::string with(const std::string& field, const std::string& value) {
                                     {"sub", R"("a")"},
                                     {"iat", "1"},
                                     {"exp", "2"},
-                                    {"access", R"([["exact","a","pull"]])"},
-                                    {"relayed", R"([["corp","a","Basic x"]])"}}) {
+                                    {"access", R"([["exact","a","pull",""]])"},
+                                    {"relayed", R"([["corp","a","","Basic x"]])"}}) {
     const std::string& written = name == field ? value : usual;
     if (!written.empty()) text += (text.empty() ? "\"" : ",\"") + name + "\":" + written;
   }
@@ -108,31 +109,33 @@ TEST(TokenPayload, RefusesEveryFieldThatIsNotAsItShouldBe) {
         "[null]",
         "[[]]",
         R"([["exact","a"]])",
-        R"(["exact","a","pull"])",
+        R"(["exact","a","pull",""])",
         R"([["exact","a","pull","x"]])",
-        R"([["EXACT","a","pull"]])",
-        R"([["exact","a",null]])",
-        R"([["exact","a","*"]])",
-        R"([["exact","a","push,pull"]])",
-        R"([["exact","a","pull,pull"]])",
-        R"([["exact","a","pull,"]])",
-        R"([["exact","a",",pull"]])",
-        R"([["exact","a","write"]])",
-        R"([["exact","a",["pull"]]])",
-        R"([["exact","","pull"]])",
-        R"([["subtree","","pull"]])",
-        R"([["all","a","pull"]])",
-        R"([["exact",)" + quoted(kMaxQualifiedName + 1) + R"(,"pull"]])",
-        R"([["exact","a",)" + quoted(1000) + "]]",
-        list_of(AccessList::kMaxEntries + 1, R"(["exact","a",""])")}},
+        R"([["exact","a","pull","","x"]])",
+        R"([["exact","a","pull","*"]])",
+        R"([["EXACT","a","pull",""]])",
+        R"([["exact","a",null,""]])",
+        R"([["exact","a","*",""]])",
+        R"([["exact","a","push,pull",""]])",
+        R"([["exact","a","pull,pull",""]])",
+        R"([["exact","a","pull,",""]])",
+        R"([["exact","a",",pull",""]])",
+        R"([["exact","a","write",""]])",
+        R"([["exact","a",["pull"],""]])",
+        R"([["exact","","pull",""]])",
+        R"([["subtree","","pull",""]])",
+        R"([["all","a","pull",""]])",
+        R"([["exact",)" + quoted(kMaxQualifiedName + 1) + R"(,"pull",""]])",
+        R"([["exact","a",)" + quoted(1000) + R"(,""]])",
+        list_of(AccessList::kMaxEntries + 1, R"(["exact","a","",""])")}},
       {"relayed",
-       {"null", "{}", "[null]", "[[]]", R"([["corp","a"]])", R"([["","a","Basic x"]])",
-        R"([["corp","a",""]])", R"([["corp","a","Basic x\r\nHost: evil"]])",
-        R"([["corp","a","Basic \u0000"]])", R"([["corp","a","Basic \u00e4"]])",
-        R"([["corp",)" + quoted(256) + R"(,"Basic x"]])",
-        "[[" + quoted(kMaxRegistryName + 1) + R"(,"a","Basic x"]])",
-        R"([["corp","a",)" + quoted(kMaxAuthorization + 1) + "]]",
-        list_of(kMaxRelayedLogins + 1, R"(["corp","a","Basic x"])")}},
+       {"null", "{}", "[null]", "[[]]", R"([["corp","a"]])", R"([["","a","","Basic x"]])",
+        R"([["corp","a","",""]])", R"([["corp","a","","Basic x\r\nHost: evil"]])",
+        R"([["corp","a","","Basic \u0000"]])", R"([["corp","a","","Basic \u00e4"]])",
+        R"([["corp",)" + quoted(256) + R"(,"","Basic x"]])",
+        "[[" + quoted(kMaxRegistryName + 1) + R"(,"a","","Basic x"]])",
+        R"([["corp","a","",)" + quoted(kMaxAuthorization + 1) + "]]",
+        list_of(kMaxRelayedLogins + 1, R"(["corp","a","","Basic x"])")}},
   };
   ASSERT_TRUE(read_token_payload(with("", "")));
   for (const auto& c : cases) {
