@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // All wiring is here: who is made of what, on which thread, and in which order it ends.
 //
-//   shared by all workers   log, store, index, table of fills, tokens, credentials, router
-//   one a worker            curl, a client for each registry, fetcher, gateway
+//   shared by all workers   log, store, index, table of fills, tokens, credentials, router, who may
+//   one a worker            curl, a client for each registry, fetcher, who is who, gateway
 //   main thread             signals
 #include "app/process.h"
 
@@ -26,12 +26,16 @@
 #include "async/blocking_pool.h"
 #include "async/task_group.h"
 #include "async/workers.h"
+#include "auth/authenticator.h"
+#include "auth/http_key_fetcher.h"
+#include "auth/token_key_file.h"
 #include "base/clock.h"
 #include "cache/bookkeeper.h"
 #include "cache/fill_table.h"
 #include "cache/housekeeper.h"
 #include "cache/services.h"
 #include "control/cache_control.h"
+#include "gateway/admission.h"
 #include "gateway/gateway.h"
 #include "http/server.h"
 #include "index/sqlite_index.h"
@@ -79,22 +83,44 @@ routing::Router make_router(const config::Config& config) {
   return std::move(*router);
 }
 
+// Whether anybody has something to show that changes what they may.
+bool wants_callers(const config::Config& config) {
+  const bool is_open = config.auth.policy.anonymous.has(oci::Action::Pull);
+  return !is_open || config.auth.knows_callers() ||
+         std::ranges::any_of(config.registries, &upstream::RegistryOptions::relays_credentials);
+}
+
 // What one worker's thread works with.
 struct WorkerParts {
-  explicit WorkerParts(const async::Executor& executor) : transport(executor) {}
+  WorkerParts(const async::Executor& executor, const auth::AuthServices& auth)
+      : transport(executor), keys(transport), authenticator(auth, keys), relayed(transport) {}
 
   upstream::HttpTransport transport;
   std::vector<std::unique_ptr<upstream::RegistryClient>> clients;
+  auth::HttpKeyFetcher keys;
+  auth::Authenticator authenticator;
+  gateway::RelayedRegistries relayed;
+  std::unique_ptr<gateway::Admission> admission;
   std::unique_ptr<gateway::Gateway> gateway;
+};
+
+// What must have been read before anything is served.
+struct Opened {
+  std::unique_ptr<store::DiskBlobStore> store;
+  std::unique_ptr<index::SqliteIndex> index;
+  std::unique_ptr<auth::SealedTokens> sealed;
+  std::unique_ptr<auth::JwtIssuers> issuers;
 };
 
 class Process {
  public:
-  Process(const config::Config& config, telemetry::Log& log,
-          std::unique_ptr<store::DiskBlobStore> store, std::unique_ptr<index::SqliteIndex> index)
+  Process(const config::Config& config, telemetry::Log& log, Opened opened)
       : log_(log),
-        store_(std::move(store)),
-        index_(std::move(index)),
+        store_(std::move(opened.store)),
+        index_(std::move(opened.index)),
+        sealed_(std::move(opened.sealed)),
+        issuers_(std::move(opened.issuers)),
+        policy_(config.auth.policy),
         router_(make_router(config)),
         services_{.store = *store_,
                   .index = *index_,
@@ -110,6 +136,9 @@ class Process {
         tokens_(clock_),
         workers_(config.server.workers),
         pool_(blocking_threads()) {
+    if (!config.auth.users.empty()) {
+      users_ = std::make_unique<auth::Users>(config.auth.users, clock_, pool_);
+    }
     for (const auto& registry : config.registries) {
       credentials_.push_back(std::make_unique<upstream::CredentialSource>(registry, pool_, clock_));
     }
@@ -130,6 +159,7 @@ class Process {
     boost::asio::io_context main_context(1);
     boost::asio::signal_set signals(main_context, SIGTERM, SIGINT, SIGHUP);
     if (index_->was_rebuilt()) housekeeper_.reconcile_all();
+    if (!load_users()) return 1;
     workers_.start();
     if (auto started = server_->start(); !started) {
       log_.error(started.error().context);
@@ -150,7 +180,12 @@ class Process {
 
  private:
   std::unique_ptr<WorkerParts> make_parts(const config::Config& config, std::size_t worker) {
-    auto parts = std::make_unique<WorkerParts>(workers_.executor(worker));
+    auto parts = std::make_unique<WorkerParts>(workers_.executor(worker),
+                                               auth::AuthServices{.sealed = *sealed_,
+                                                                  .issuers = *issuers_,
+                                                                  .users = users_.get(),
+                                                                  .throttle = throttle_,
+                                                                  .clock = clock_});
     gateway::Registries registries;
     for (std::size_t i = 0; i < config.registries.size(); ++i) {
       const upstream::RegistryServices shared{.tokens = tokens_,
@@ -161,10 +196,44 @@ class Process {
       parts->clients.push_back(std::make_unique<upstream::RegistryClient>(
           config.registries[i], parts->transport, shared));
       registries.emplace(config.registries[i].name, parts->clients.back().get());
+      if (config.registries[i].relays_credentials) parts->relayed.add(config.registries[i], shared);
     }
-    parts->gateway = std::make_unique<gateway::Gateway>(router_, std::move(registries), services_,
+    parts->admission = std::make_unique<gateway::Admission>(gateway::Admission{
+        .policy = policy_,
+        .sealed = *sealed_,
+        .users = users_.get(),
+        .throttle = throttle_,
+        .rights = rights_,
+        .clock = clock_,
+        .authenticator = parts->authenticator,
+        .relayed = parts->relayed,
+        .wants_callers = wants_callers(config),
+        .public_url = config.server.public_url,
+        .token_ttl = std::chrono::floor<std::chrono::seconds>(config.auth.token_ttl)});
+    parts->gateway = std::make_unique<gateway::Gateway>(router_, std::move(registries),
+                                                        *parts->admission, services_,
                                                         config.cache.freshness);
     return parts;
+  }
+
+  // The configuration has been checked with what the file held then.
+  bool load_users() {
+    if (!users_) return true;
+    const auto loaded = users_->reload();
+    if (loaded) return true;
+    log_.error(loaded.error().context);
+    return false;
+  }
+
+  void reload() {
+    server_->reload_certificates();
+    if (!users_) return;
+    if (const auto loaded = users_->reload(); !loaded) {
+      log_.error("the users' file is not right; those of before go on",
+                 {{"error", loaded.error().context}});
+      return;
+    }
+    log_.info("users read again", {{"users", static_cast<std::int64_t>(users_->size())}});
   }
 
   std::unique_ptr<http::Server> make_control_server(const std::string& directory) {
@@ -183,7 +252,7 @@ class Process {
     for (;;) {
       const auto [ec, signal] = co_await signals.async_wait(async::kAsTuple);
       if (ec || signal != SIGHUP) break;
-      server_->reload_certificates();
+      reload();
     }
     // The next one ends the process at once.
     signals.clear();
@@ -207,6 +276,11 @@ class Process {
   SystemClock clock_;
   std::unique_ptr<store::DiskBlobStore> store_;
   std::unique_ptr<index::SqliteIndex> index_;
+  std::unique_ptr<auth::SealedTokens> sealed_;
+  std::unique_ptr<auth::JwtIssuers> issuers_;
+  auth::Policy policy_;
+  auth::LoginThrottle throttle_{clock_};
+  gateway::RelayRights rights_{clock_};
   cache::Bookkeeper bookkeeper_{*index_, *store_, clock_};
   cache::FillTable fills_;
   cache::TagChecks checks_;
@@ -220,6 +294,7 @@ class Process {
   std::vector<std::unique_ptr<upstream::CredentialSource>> credentials_;
   async::Workers workers_;
   async::BlockingPool pool_;  // its work ends on the workers' loops: it goes before them
+  std::unique_ptr<auth::Users> users_;  // null: there are none
   std::vector<std::unique_ptr<WorkerParts>> parts_;
   control::CacheControl control_{services_};
   std::unique_ptr<http::Server> server_;
@@ -253,6 +328,34 @@ std::unique_ptr<index::SqliteIndex> open_index(const std::string& directory, tel
   return std::move(*index);
 }
 
+// The keys of our tokens: the configured ones, or one that is made once and kept with the cache.
+std::unique_ptr<auth::SealedTokens> open_tokens(const config::Config& config,
+                                                telemetry::Log& log) {
+  std::vector<Secret> keys = config.auth.keys;
+  if (keys.empty()) {
+    auto made = auth::read_or_make_token_key(config.cache.directory + "/token.key");
+    if (!made) {
+      log.error(made.error().context);
+      return nullptr;
+    }
+    keys.push_back(*std::move(made));
+  }
+  auto parsed = auth::TokenKeys::parse(keys);
+  if (!parsed) {
+    log.error(parsed.error().context);
+    return nullptr;
+  }
+  return std::make_unique<auth::SealedTokens>(*std::move(parsed));
+}
+
+std::unique_ptr<auth::JwtIssuers> open_issuers(const config::Config& config, const Clock& clock,
+                                               telemetry::Log& log) {
+  auto issuers = auth::JwtIssuers::make(config.auth.jwt, clock, log);
+  if (issuers) return *std::move(issuers);
+  log.error(issuers.error().context);
+  return nullptr;
+}
+
 }  // namespace
 
 int serve(const config::Config& config) {
@@ -274,7 +377,17 @@ int serve(const config::Config& config) {
   }
   auto index = open_index(config.cache.directory, log);
   if (!index) return 1;
-  return Process(config, log, std::move(*store), std::move(index)).run();
+  auto sealed = open_tokens(config, log);
+  if (!sealed) return 1;
+  const SystemClock clock;
+  auto issuers = open_issuers(config, clock, log);
+  if (!issuers) return 1;
+  return Process(config, log,
+                 {.store = std::move(*store),
+                  .index = std::move(index),
+                  .sealed = std::move(sealed),
+                  .issuers = std::move(issuers)})
+      .run();
 }
 
 }  // namespace fairlead::app

@@ -7,7 +7,7 @@
 namespace fairlead::app {
 
 // Serves until SIGTERM or SIGINT, then lets requests in flight finish. SIGHUP reads certificates
-// again. Returns the exit code. Call once, from the main thread.
+// and users again. Returns the exit code. Call once, from the main thread.
 int serve(const config::Config& config);
 
 }  // namespace fairlead::app

@@ -65,6 +65,11 @@ Result<std::vector<HtpasswdProblem>> Users::reload() {
   return warnings;
 }
 
+bool Users::contains(std::string_view user) const {
+  const std::lock_guard lock(mutex_);
+  return known_ && known_->file.find(user) != nullptr;
+}
+
 std::size_t Users::size() const {
   const std::lock_guard lock(mutex_);
   return known_->file.size();

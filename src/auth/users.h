@@ -46,6 +46,7 @@ class Users {
   Result<std::vector<HtpasswdProblem>> reload();  // warnings
 
   [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] bool contains(std::string_view user) const;
 
   // Whether `password` was found right less than a minute ago. Cheap: ask before anything that
   // holds logins back.

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/options.h"
 #include "base/error.h"
 #include "cache/options.h"
 #include "config/problem.h"
@@ -32,6 +33,7 @@ struct Config {
   std::vector<upstream::RegistryOptions> registries;  // built in and the file's; names are unique
   std::vector<routing::RouteOptions> routes;          // Router::build accepts them
   cache::CacheOptions cache;
+  auth::AuthOptions auth;
   telemetry::LogOptions log;
   std::vector<std::string> warnings;  // for the log, once, at start
 };

@@ -30,6 +30,7 @@ void read_all(Section& root, Config& out) {
   root.section("server", [&](Section& server) { read_server(server, out.server); });
   root.section("registries", [&](Section& section) { read_registries(section, out.registries); });
   root.section("cache", [&](Section& cache) { read_cache(cache, out.registries, out.cache); });
+  root.section("auth", [&](Section& auth) { read_auth(auth, out.auth); });
   root.section("log", [&](Section& log) { read_log(log, out.log); });
 
   const auto routes = root.find("routes");
@@ -38,7 +39,7 @@ void read_all(Section& root, Config& out) {
   } else {
     out.routes = routing::default_routes(names_of(out.registries));
   }
-  root.not_built({"admin", "auth"});
+  root.not_built({"admin"});
 }
 
 // "routes[2]" for the route on `line`; "routes" for those that no line has.

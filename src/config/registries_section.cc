@@ -75,8 +75,10 @@ void read_credentials_form(const Value& value, RegistryOptions& out) {
   if (value.kind() != Node::Kind::Scalar) {
     value.section([&](Section& credentials) { read_helper(credentials, out); });
   } else if (const auto text = value.text()) {
-    value.problem(*text == "relay" ? "relay " + std::string(kNotBuilt)
-                                   : "must hold exec: [program, argument, ...]");
+    out.relays_credentials = *text == "relay";
+    if (!out.relays_credentials) {
+      value.problem("must be relay, or hold exec: [program, argument, ...]");
+    }
   }
 }
 
@@ -90,11 +92,15 @@ void read_credentials(Section& registry, RegistryOptions& out) {
   if (out.credentials && !out.credential_helper.empty()) {
     registry.self().problem("has both username and password, and exec: keep one");
   }
+  if (out.relays_credentials && (out.credentials || !out.credential_helper.empty())) {
+    registry.self().problem(
+        "has credentials of its own, and relay, which uses each caller's: keep one");
+  }
 }
 
 // The attack: anybody between us and the registry reads the password, and can answer in its place.
 void warn_of_plain_http(const Section& registry, const RegistryOptions& out) {
-  if (!out.credentials && out.credential_helper.empty()) return;
+  if (!out.credentials && out.credential_helper.empty() && !out.relays_credentials) return;
   const auto is_plain = [](std::string_view url) { return url.starts_with("http://"); };
   if (is_plain(out.url) || std::ranges::any_of(out.mirrors, is_plain)) {
     registry.self().warning("sends its credentials over http:// without encryption");

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "config/schema.h"
-#include "oci/glob.h"
 
 namespace fairlead::config {
 namespace {
@@ -13,23 +12,19 @@ using routing::RouteOptions;
 
 constexpr std::size_t kMaxRoutes = 10'000;
 constexpr std::size_t kMaxActions = 16;
-constexpr std::size_t kMaxGlobs = 1000;
 constexpr std::chrono::hours kMaxDuration{24 * 3650};
 
-void read_allow(const Value& allow) {
-  bool pulls = false;
+auth::Actions read_allow(const Value& allow) {
+  const auth::Actions actions = read_actions(allow);
   for (const Value& item : allow.items(kMaxActions)) {
     const auto action = item.text();
-    if (!action) return;
-    if (*action == "pull") {
-      pulls = true;
-    } else if (*action == "push" || *action == "delete") {
+    if (action == "push" || action == "delete")
       item.problem(*action + " " + std::string(kNotBuilt));
-    } else {
-      item.problem(in_quotes(*action) + " is none of pull, push, delete");
-    }
   }
-  if (!pulls) allow.problem("must hold pull: a route that allows nothing is no route");
+  if (!actions.has(oci::Action::Pull)) {
+    allow.problem("must hold pull: a route that allows nothing is no route");
+  }
+  return actions;
 }
 
 std::optional<std::string> read_pattern(Section& route, std::string_view key, bool may_be_empty) {
@@ -38,19 +33,21 @@ std::optional<std::string> read_pattern(Section& route, std::string_view key, bo
 }
 
 void read_globs(Section& route, std::string_view key, std::vector<std::string>& out) {
-  const auto globs = route.find(key);
-  if (!globs) return;
-  for (const Value& item : globs->items(kMaxGlobs)) {
-    auto text = item.text();
-    if (!text) continue;
-    if (!oci::is_repository_glob(*text)) {
-      item.problem(in_quotes(*text) +
-                   " is no pattern of repository names: lower case, digits, / . _ - and * or **");
-      continue;
-    }
-    out.push_back(*std::move(text));
+  if (const auto globs = route.find(key)) out = read_globs(*globs);
+}
+
+// The attack: who finds out the name of a capability has what lies behind it; so it gives no more
+// than what the route would give anyhow.
+void read_capability(Section& route, RouteOptions& out) {
+  const auto capability = route.find("capability");
+  out.policy.is_capability = capability && capability->boolean().value_or(false);
+  if (!out.policy.is_capability) return;
+  if (out.policy.allow != auth::Actions{oci::Action::Pull}) {
+    capability->problem("is for pulling: allow cannot hold more");
   }
-  if (globs->is_empty_list()) globs->problem("must name at least one repository");
+  if (out.policy.anonymous) {
+    capability->problem("and anonymous exclude each other: whoever knows the name may pull");
+  }
 }
 
 RouteOptions read_route(Section& route) {
@@ -59,14 +56,18 @@ RouteOptions read_route(Section& route) {
   out.host = read_pattern(route, "host", false);
   out.name_space = read_pattern(route, "namespace", false);
   out.to = read_pattern(route, "to", false).value_or("");
-  if (const auto allow = route.find("allow")) read_allow(*allow);
+  if (const auto allow = route.find("allow")) out.policy.allow = read_allow(*allow);
+  if (const auto anonymous = route.find("anonymous")) {
+    out.policy.anonymous = read_actions(*anonymous);
+  }
+  read_capability(route, out);
   read_globs(route, "repositories", out.policy.repositories);
   read_globs(route, "deny", out.policy.deny);
   std::chrono::milliseconds fresh_for{-1};
   route.duration("fresh_for", fresh_for, 0ms, kMaxDuration);
   if (fresh_for >= 0ms) out.policy.fresh_for = fresh_for;
   route.duration("cooldown", out.policy.cooldown, 0ms, kMaxDuration);
-  route.not_built({"capability", "deliver"});
+  route.not_built({"deliver"});
 
   if (!route.find("to")) route.self().problem("has no `to`");
   return out;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "auth/options.h"
 #include "cache/options.h"
 #include "config/section.h"
 #include "http/options.h"
@@ -21,6 +22,12 @@ void read_server(Section& server, http::ServerOptions& out);
 void read_cache(Section& cache, const std::vector<upstream::RegistryOptions>& registries,
                 cache::CacheOptions& out);
 void read_log(Section& log, telemetry::LogOptions& out);
+void read_auth(Section& auth, auth::AuthOptions& out);
+
+// The words of a list of actions. Other words are problems.
+auth::Actions read_actions(const Value& list);
+// The patterns of a list of repositories. What is none is a problem.
+std::vector<std::string> read_globs(const Value& list);
 
 // Changes and adds to what `out` holds already.
 void read_registries(Section& registries, std::vector<upstream::RegistryOptions>& out);

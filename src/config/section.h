@@ -72,6 +72,10 @@ class Value {
   // Text, or what env:NAME or file:/path stand for. Problems do not quote it. Nullopt without a
   // problem where secrets are not wanted (Surroundings).
   [[nodiscard]] std::optional<Secret> secret() const;
+  // True or false.
+  [[nodiscard]] std::optional<bool> boolean() const;
+  // What the file of this path holds. Nullopt without a problem where secrets are not wanted.
+  [[nodiscard]] std::optional<std::string> file_text(std::size_t max_bytes) const;
   // The path of a file that can be read now.
   [[nodiscard]] std::optional<std::string> readable_file() const;
   // The parts of a list, `max` at most; a single text counts as a list of one.

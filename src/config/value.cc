@@ -102,6 +102,24 @@ std::optional<Secret> Value::secret() const {
   return Secret(std::move(*given));
 }
 
+std::optional<bool> Value::boolean() const {
+  const auto given = text();
+  if (!given) return std::nullopt;
+  if (*given == "true") return true;
+  if (*given == "false") return false;
+  problem(in_quotes(*given) + " is neither true nor false");
+  return std::nullopt;
+}
+
+std::optional<std::string> Value::file_text(std::size_t max_bytes) const {
+  const auto path = text();
+  if (!path || reading_->surroundings.is_only_cache) return std::nullopt;
+  auto held = reading_->surroundings.read_file(*path, max_bytes);
+  if (held) return *std::move(held);
+  problem(cannot_be_read(*path, held.error()));
+  return std::nullopt;
+}
+
 std::optional<std::string> Value::readable_file() const {
   auto path = text();
   if (!path || reading_->surroundings.is_only_cache) return path;

@@ -20,6 +20,7 @@ namespace {
 using std::chrono::seconds;
 
 constexpr seconds kMinLifetime{60};  // as clients want to read it
+constexpr std::size_t kMaxToken = 28 * 1024;  // a request's head may have 32 KiB in all
 constexpr std::string_view kIdentityToken = "<token>";
 
 async::Task<Result<std::string>> read_form(http::Responder& responder) {
@@ -259,7 +260,12 @@ auth::Caller TokenService::caller_to_seal(const std::string& user, const Identif
 async::Task<> TokenService::respond(Exchange& exchange, auth::Caller caller) {
   const WallTime now = admission_.clock.wall();
   const auto left = std::chrono::floor<seconds>(caller.expires - now);
-  const std::string token = admission_.sealed.seal(caller, now, caller.expires);
+  auto sealed = admission_.sealed.seal(caller, now, caller.expires);
+  if (sealed && sealed->size() > kMaxToken) {
+    sealed = client_error(Code::TooLarge, "the token would not fit into a request: ask for less");
+  }
+  if (!sealed) co_return co_await respond_error(exchange, sealed.error());
+  const std::string token = *std::move(sealed);
   const boost::json::object document{{"token", token},
                                      {"access_token", token},
                                      {"expires_in", std::max(left, kMinLifetime).count()},
