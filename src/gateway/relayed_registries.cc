@@ -7,7 +7,7 @@ namespace fairlead::gateway {
 
 void RelayedRegistries::add(const upstream::RegistryOptions& options,
                             const upstream::RegistryServices& services) {
-  registries_.insert_or_assign(options.name, Entry{.options = &options, .services = services});
+  registries_.try_emplace(options.name, Entry{.options = &options, .services = services});
 }
 
 async::Task<Result<upstream::RelayedAuthorization>> RelayedRegistries::log_in(
