@@ -15,6 +15,7 @@
 
 #include "app/cache_command.h"
 #include "app/command_words.h"
+#include "app/explain_command.h"
 #include "app/process.h"
 #include "config/config.h"
 
@@ -81,6 +82,31 @@ int manage_cache(const Options& options, const fairlead::app::CacheCommand& comm
   return config ? fairlead::app::run_cache_command(*config, command) : 1;
 }
 
+int explain(const Options& options, const fairlead::app::ExplainCommand& command) {
+  const auto config = load(options);
+  return config ? fairlead::app::run_explain_command(*config, command) : 1;
+}
+
+CLI::App* add_explain_command(CLI::App& app, Options& options,
+                              fairlead::app::ExplainCommand& command) {
+  auto* explain = app.add_subcommand(
+      "explain", "Tell which route, rule and registry decide about an image; ask nobody");
+  explain->add_option("-c,--config", options.file, "Configuration file (YAML)")->type_name("FILE");
+  explain->add_option("--as", command.as, "User, or subject of a JWT; without: no credentials")
+      ->type_name("USER");
+  explain->add_option("--action", command.action, "pull, push or delete")
+      ->check(CLI::IsMember({"pull", "push", "delete"}))
+      ->type_name("ACTION");
+  explain->add_option("--host", command.host, "Host that the client asks")->type_name("HOST");
+  explain->add_option("--namespace", command.name_space, "What containerd says as ?ns=")
+      ->type_name("NAME");
+  explain->add_flag("--json", command.is_json, "Answer as JSON");
+  explain->add_option("image", command.image, "Image, as the client names it")
+      ->required()
+      ->type_name("IMAGE");
+  return explain;
+}
+
 // The subcommands of `cache`, each of which says in `command` that it is meant.
 CLI::App* add_cache_commands(CLI::App& app, Options& options,
                              fairlead::app::CacheCommand& command) {
@@ -142,6 +168,8 @@ int run(int argc, char** argv) {
   add_options(*check_command, options);
   fairlead::app::CacheCommand cache;
   auto* cache_command = add_cache_commands(app, options, cache);
+  fairlead::app::ExplainCommand explanation;
+  auto* explain_command = add_explain_command(app, options, explanation);
   auto* version_command = app.add_subcommand("version", "Print the version");
   app.add_subcommand("help", "Print help, also on a command: help cache");
 
@@ -161,6 +189,7 @@ int run(int argc, char** argv) {
     std::puts("fairlead " FAIRLEAD_VERSION);
     return 0;
   }
+  if (explain_command->parsed()) return explain(options, explanation);
   if (cache_command->parsed()) return manage_cache(options, cache);
   return check_command->parsed() ? check(options) : serve(options);
 }

@@ -210,9 +210,8 @@ class Process {
         .wants_callers = wants_callers(config),
         .public_url = config.server.public_url,
         .token_ttl = std::chrono::floor<std::chrono::seconds>(config.auth.token_ttl)});
-    parts->gateway = std::make_unique<gateway::Gateway>(router_, std::move(registries),
-                                                        *parts->admission, services_,
-                                                        config.cache.freshness);
+    parts->gateway = std::make_unique<gateway::Gateway>(
+        router_, std::move(registries), *parts->admission, services_, config.cache.freshness);
     return parts;
   }
 
@@ -293,7 +292,7 @@ class Process {
   upstream::QuotaBoard quotas_;
   std::vector<std::unique_ptr<upstream::CredentialSource>> credentials_;
   async::Workers workers_;
-  async::BlockingPool pool_;  // its work ends on the workers' loops: it goes before them
+  async::BlockingPool pool_;            // its work ends on the workers' loops: it goes before them
   std::unique_ptr<auth::Users> users_;  // null: there are none
   std::vector<std::unique_ptr<WorkerParts>> parts_;
   control::CacheControl control_{services_};
@@ -329,8 +328,7 @@ std::unique_ptr<index::SqliteIndex> open_index(const std::string& directory, tel
 }
 
 // The keys of our tokens: the configured ones, or one that is made once and kept with the cache.
-std::unique_ptr<auth::SealedTokens> open_tokens(const config::Config& config,
-                                                telemetry::Log& log) {
+std::unique_ptr<auth::SealedTokens> open_tokens(const config::Config& config, telemetry::Log& log) {
   std::vector<Secret> keys = config.auth.keys;
   if (keys.empty()) {
     auto made = auth::read_or_make_token_key(config.cache.directory + "/token.key");
