@@ -38,7 +38,6 @@ struct ServerOptions {
   std::vector<std::string> listen{"127.0.0.1:5000"};  // host:port, [v6]:port, unix:/path
   mode_t unix_mode = 0;  // rights of sockets that are files; 0: what the umask leaves
   TlsOptions tls;
-  std::string public_url;    // where clients find it; empty: where they ask
   std::size_t workers = 0;   // 0: one per core
   bool is_announced = true;  // in the log: "listening on ..."
 
