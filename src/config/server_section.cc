@@ -20,7 +20,7 @@ constexpr std::size_t kMaxPerClient = 1'000'000;
 constexpr std::size_t kMinBandwidth = 16 * kKiB;  // below it not even a manifest comes in time
 constexpr std::size_t kMaxBandwidth = kKiB * kKiB * kKiB * kKiB;
 
-void read_listen(const Value& listen, http::ServerOptions& out) {
+void read_listen(const Value& listen, bool is_open, http::ServerOptions& out) {
   out.listen.clear();
   std::string exposed;  // addresses that others reach
   for (const Value& item : listen.items(kMaxListeners)) {
@@ -39,7 +39,8 @@ void read_listen(const Value& listen, http::ServerOptions& out) {
     out.listen.push_back(address->text);
   }
   if (listen.is_empty_list()) listen.problem("must name at least one address");
-  if (!exposed.empty() && out.tls.client_ca.empty()) {
+  // The attack: somebody else's machine pulls with the credentials that are configured here.
+  if (!exposed.empty() && is_open && out.tls.client_ca.empty()) {
     listen.warning("other machines can reach " + exposed +
                    " and nobody is asked who they are: whoever connects can pull every image that "
                    "the configured registries give to Fairlead");
@@ -134,9 +135,9 @@ void read_cors(Section& cors, std::vector<std::string>& out) {
 
 }  // namespace
 
-void read_server(Section& server, http::ServerOptions& out) {
+void read_server(Section& server, bool is_open, http::ServerOptions& out) {
   server.section("tls", [&](Section& tls) { read_tls(tls, out.tls); });
-  if (const auto listen = server.find("listen")) read_listen(*listen, out);
+  if (const auto listen = server.find("listen")) read_listen(*listen, is_open, out);
   server.number("workers", out.workers, 0, 1024);
   server.section("limits", [&](Section& limits) { read_limits(limits, out.limits); });
   if (const auto url = server.find("public_url")) read_public_url(*url, out.public_url);
