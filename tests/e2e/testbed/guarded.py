@@ -9,9 +9,14 @@ The registry is `up`, and its repositories have their own names; `?ns=up.test` a
 
 from contextlib import contextmanager
 
+import pytest
+
 from .checks import assert_error
 from .fairlead import Fairlead
+from .faulty_upstream import FaultyUpstream
+from .passwords import htpasswd
 from .token_client import challenge
+from .upstream_faults import digest_of
 
 # Who is refused: without credentials, with bad ones, and without the right.
 NOT_ALLOWED = {401: {"UNAUTHORIZED"}, 403: {"DENIED"}}
@@ -59,3 +64,44 @@ def untouched(upstream, kind: str = "."):
     before = len(upstream.seen("*", kind))
     yield
     assert upstream.seen("*", kind)[before:] == []
+
+
+# -- fixtures: from testbed.guarded import asked, upstream, users  # noqa: F401 ---------------------
+
+PASSWORDS = {"alice": "alice's: pass word", "bob": "bob-has-another"}
+ALICE, BOB = PASSWORDS.items()
+REPOSITORIES = ["team/app", "team/deep/app", "teamwork/app", "other/app", "public/app"]
+
+
+def fill(server: FaultyUpstream) -> FaultyUpstream:
+    """An image `1` in each repository; `blobs_of` has the digest of its one layer."""
+    server.layers = {name: name.encode() * 10 for name in REPOSITORIES}
+    server.blobs_of = {name: digest_of(data) for name, data in server.layers.items()}
+    for name, data in server.layers.items():
+        server.add_image(name, "1", [data])
+    return server
+
+
+@pytest.fixture
+def upstream():
+    with FaultyUpstream() as server:
+        yield fill(server)
+
+
+@pytest.fixture
+def users(tmp_path):
+    """The path of an htpasswd file with alice and bob."""
+    return str(htpasswd(tmp_path / "htpasswd", PASSWORDS))
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory):
+    """One gateway for tests that fail no logins: who is anonymous may pull below public/, alice
+    also below team/, and everybody else only as much as the anonymous."""
+    path = htpasswd(tmp_path_factory.mktemp("users") / "htpasswd", PASSWORDS)
+    auth = {"users": str(path), "anonymous": [], "rules": [
+        {"who": "anonymous", "repositories": ["public/**"], "actions": ["pull"]},
+        {"who": "alice", "repositories": ["team/**", "up.test/other/**"], "actions": ["pull"]}]}
+    with FaultyUpstream() as server, guarded(fill(server), auth) as gateway:
+        gateway.upstream = server
+        yield gateway
