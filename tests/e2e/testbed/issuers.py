@@ -74,7 +74,9 @@ class _Issuer:
         return {"typ": "JWT", "alg": self.algorithm} | ({"kid": self.kid} if self.kid else {})
 
     def token(self, sub=None, *, header: dict | None = None, **claims) -> str:
-        return assembled(self.header() | (header or {}), self.claims(sub, **claims), self.sign)
+        said = self.header() | (header or {})
+        said = {name: value for name, value in said.items() if value is not None}
+        return assembled(said, self.claims(sub, **claims), self.sign)
 
 
 class HmacIssuer(_Issuer):
