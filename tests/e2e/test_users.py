@@ -30,6 +30,7 @@ from testbed.token_client import (
     scope,
 )
 from testbed.waiting import wait_until
+from testbed.wall_clock import SteadyClock
 
 TEAM = scope("team/app")
 TARGET = manifest("team/app")
@@ -215,13 +216,28 @@ def test_guessing_is_slowed_down(upstream, users, user):
         assert post_token(gateway, **form).status == 429
 
 
-def test_even_the_right_password_waits_for_who_guessed(upstream, users):
+def test_even_the_right_password_waits_for_who_guessed(upstream, users, tmp_path):
     """Else the answer would tell which of the guesses was right."""
-    with guarded(upstream, closed(users)) as gateway:
+    clock = SteadyClock(tmp_path)
+    with guarded(upstream, closed(users), env=clock.environment) as gateway:
         guesses(gateway, 10)
-        assert with_password(gateway, ALICE).status == 429
-        wait_until(lambda: with_password(gateway, ALICE).status == 200, "the pause to end",
-                   timeout=30, every=0.2)
+        refused = with_password(gateway, ALICE)
+        assert refused.status == 429
+        clock.advance(int(refused.headers["Retry-After"]))
+        assert with_password(gateway, ALICE).status == 200
+
+
+def test_the_pauses_grow_and_are_forgotten(upstream, users, tmp_path):
+    clock = SteadyClock(tmp_path)
+    with guarded(upstream, closed(users), env=clock.environment) as gateway:
+        pauses = []
+        for _ in range(12):
+            pauses.append(int(guesses(gateway, 10)[-1].headers["Retry-After"]))
+            clock.advance(pauses[-1])
+        assert pauses[0] <= 2 and max(pauses) <= 60
+        assert pauses[:6] == sorted(pauses[:6]) and pauses[5] > pauses[0]
+        clock.advance(24 * 3600)
+        assert [answer.status for answer in guesses(gateway, 4)] == [401] * 4
 
 
 def test_others_do_not_wait_for_who_guesses(upstream, users):
