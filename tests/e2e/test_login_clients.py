@@ -95,7 +95,7 @@ def test_with_credentials_of_the_upstream(relayed, all_clients, pushed, way):
 def test_wrong_credentials(upstreams, all_clients, tmp_path, way, kind):
     path = htpasswd(tmp_path / "htpasswd", {USER: PASSWORD})
     config = routed(upstreams["open"].registry) | {
-        "auth": {"users": str(path), "jwt": [ISSUER.entry()]}}
+        "auth": {"users": str(path), "jwt": [ISSUER.entry()], "anonymous": []}}
     wrong = {"password": (USER, PASSWORD + "!"), "JWT": ("x", ISSUER.token("carol", exp=-3600))}
     with Fairlead(config) as gateway, pytest.raises(AssertionError, match="exit code"):
         way.pull(all_clients, gateway.host, PATH, "1.0", *wrong[kind])

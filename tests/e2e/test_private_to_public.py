@@ -62,7 +62,7 @@ def test_other_images_are_not_reached_by_their_digest(gateway, private):
         for target in targets("hello", private.images["team/app"]):
             assert fetch(gateway.url, target).status == 200
         gateway.wait_until_idle()
-    for name, others in (("hello", "other/app"), ("world/app", "team/app")):
+    for name, others in (("hello", "team/hidden"), ("hello", "other/app"), ("world/app", "team/app")):
         image = private.images[others]
         for target in targets(name, image)[1:]:
             answer = fetch(gateway.url, target)

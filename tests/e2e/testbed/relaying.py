@@ -18,7 +18,7 @@ from .token_server import TokenServer
 
 ALICE = ("alice", "alice's: upstream pass")
 BOB = ("bob", "bob-has-another")
-HELD = ("team/app", "other/app", "public/app")
+HELD = ("team/app", "team/hidden", "other/app", "public/app")
 
 
 @pytest.fixture(scope="session")
