@@ -10,6 +10,7 @@ from testbed.faulty_upstream import FaultyUpstream
 from testbed.guarded import (  # noqa: F401
     REPOSITORIES,
     assert_denied,
+    assert_refused,
     assert_unauthorized,
     configuration,
     fill,
@@ -259,8 +260,11 @@ def test_a_malformed_list_is_not_taken_for_none(gateway, access):
     assert_bad(gateway, assembled(RSA.header(), RSA.claims("carol") | {"access": access}, RSA.sign))
 
 
-def test_a_null_list_is_not_taken_for_none(gateway):
-    assert_bad(gateway, assembled(RSA.header(), RSA.claims("carol") | {"access": None}, RSA.sign))
+def test_a_null_list_gives_nothing(gateway):
+    """Issuers written in Go say so when they grant nothing."""
+    token = assembled(RSA.header(), RSA.claims("carol") | {"access": None}, RSA.sign)
+    assert_refused(pull(gateway, token))
+    assert logged_in(gateway, token).status in (401, 403)
 
 
 def test_an_algorithm_that_only_another_key_has(upstream, tmp_path):
