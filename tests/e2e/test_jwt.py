@@ -34,6 +34,10 @@ TARGET = manifest("team/app")
 ISS, AUD = "https://idp.test", "registry"
 
 
+# Each login that fails comes from elsewhere, for who fails too often is no longer listened to.
+elsewhere = (f"127.0.{high}.{low}" for high in range(2, 250) for low in range(1, 250))
+
+
 def pull(gateway, token, repository="team/app"):
     return fetch(gateway.url, manifest(repository), headers=bearer(token))
 
@@ -48,11 +52,12 @@ def assert_good(gateway, token, repository="team/app"):
 
 
 def assert_bad(gateway, token):
-    """Refused as Bearer, as the password of a GET and of a POST, and as a refresh token."""
+    """Refused as Bearer and as the password of a login, and the upstream hears of neither."""
     with untouched(gateway.upstream):
         assert_unauthorized(pull(gateway, token), "team/app", "invalid_token")
         assert_unauthorized(fetch(gateway.url, "/v2/", headers=bearer(token)), error="invalid_token")
-        assert_error(get_token(gateway, None, TEAM, user=("whoever", token)), 401, "UNAUTHORIZED")
+        refused = get_token(gateway, None, TEAM, user=("whoever", token), source=next(elsewhere))
+        assert_error(refused, 401, "UNAUTHORIZED")
     assert "eyJ" not in gateway.stderr(), "a token in the log"
 
 
@@ -61,12 +66,12 @@ MALLORY = RsaIssuer(iss=ISS, aud=AUD, kid="a", key="mallory")
 HMAC = HmacIssuer()
 
 
-@pytest.fixture
-def gateway(upstream, tmp_path):
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
     """Takes tokens of RSA, whose key it has with the id `a`, and nobody else's."""
-    auth = {"anonymous": [], "jwt": [RSA.entry(tmp_path)]}
-    with guarded(upstream, auth) as running:
-        running.upstream = upstream
+    auth = {"anonymous": [], "jwt": [RSA.entry(tmp_path_factory.mktemp("keys"))]}
+    with FaultyUpstream() as server, guarded(fill(server), auth) as running:
+        running.upstream = server
         yield running
 
 

@@ -155,7 +155,7 @@ def test_a_chain_of_trusted_proxies(upstream):
 
 
 @pytest.mark.parametrize("given", ["", "unknown", "192.0.2.1:80, x", "[2001:db8::1", "1.2.3.4.5",
-                                   "," * 2000, "_hidden"])
+                                   "," * 2000, "_hidden"], ids=lambda given: repr(given[:20]))
 def test_addresses_that_are_none(upstream, given):
     with limited(upstream, requests_per_second=1, trusted=["127.0.0.1"]) as gateway:
         assert fetch(gateway.url, TARGET,

@@ -6,22 +6,34 @@
         clock.set(1)                        # tomorrow
 """
 
+import atexit
+import functools
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 DAY = 24 * 3600
+
+
+@functools.cache
+def _library() -> Path:
+    """What is preloaded, made once a run."""
+    directory = Path(tempfile.mkdtemp(prefix="wall-clock-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    library = directory / "wall_clock.so"
+    source = Path(__file__).with_suffix(".c")
+    subprocess.run(["clang-19", "-shared", "-fPIC", "-O1", "-o", library, source], check=True)
+    return library
 
 
 class _Clock:
     _variable: str
 
     def __init__(self, directory: Path):
-        library = directory / "wall_clock.so"
-        source = Path(__file__).with_suffix(".c")
-        subprocess.run(["clang-19", "-shared", "-fPIC", "-O1", "-o", library, source], check=True)
         self._offset = directory / f"offset-{self._variable.lower()}"
         self._write(0)
-        self.environment = {"LD_PRELOAD": str(library), self._variable: str(self._offset)}
+        self.environment = {"LD_PRELOAD": str(_library()), self._variable: str(self._offset)}
 
     def _write(self, seconds: int) -> None:
         new = self._offset.with_suffix(".new")
