@@ -22,6 +22,7 @@ struct Wish {
   Actions route_allows{oci::Action::Pull};   // for anybody
   std::optional<Actions> route_anonymous{};  // instead of what all routes have
   bool is_capability = false;                // whoever knows the name may pull
+  bool is_relayed = false;                   // it is the upstream's to know callers
   const RelayedLogin* relayed = nullptr;     // the caller's own, to this very repository
 };
 

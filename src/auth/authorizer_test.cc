@@ -87,8 +87,11 @@ TEST(Authorizer, ARelayedLoginIsTheUpstreamsToJudge) {
                 .relayed = {{.registry = "corp", .repository = "r", .actions = kPull}}};
   const auto* login = caller.relayed_to("corp", "r");
   ASSERT_NE(login, nullptr);
-  EXPECT_EQ(ask(kClosed, caller, {.repository = "corp/r", .relayed = login}), "granted");
+  EXPECT_EQ(ask(kClosed, caller, {.repository = "corp/r", .is_relayed = true, .relayed = login}),
+            "granted");
   EXPECT_EQ(ask(kClosed, caller, {.repository = "corp/r"}), "other scope");
+  EXPECT_EQ(ask(kOpen, caller, {.repository = "corp/other", .is_relayed = true}), "other scope");
+  EXPECT_EQ(ask(kOpen, caller, {.repository = "elsewhere"}), "granted");
   EXPECT_EQ(caller.relayed_to("corp", "other"), nullptr);
   EXPECT_EQ(caller.relayed_to("other", "r"), nullptr);
 }

@@ -48,10 +48,10 @@ async::Task<bool> Gateway::identify(Exchange& exchange) {
   if (auto known = admission_.authenticator.find(authorization)) {
     exchange.caller = std::move(known);
   } else {
-    // Who they are is work: it counts for their address.
-    if (!co_await count(exchange)) co_return false;
     auto caller =
         co_await admission_.authenticator.authenticate(std::string(authorization), exchange.client);
+    // Who they really are nobody knows: it counts for their address.
+    if (!caller && !co_await count(exchange)) co_return false;
     if (!caller && caller.error().code == Code::Unauthorized) {
       co_await respond_unauthorized(exchange, TokenError::InvalidToken,
                                     std::move(caller.error().context));
@@ -109,6 +109,7 @@ async::Task<std::optional<auth::Grant>> Gateway::authorize(Exchange& exchange) {
        .route_allows = policy.allow,
        .route_anonymous = policy.anonymous,
        .is_capability = policy.is_capability,
+       .is_relayed = admission_.relayed.contains(target.registry),
        .relayed = exchange.caller->relayed_to(target.registry, target.remote_repository)});
   if (!grant && grant.error().kind == auth::Refusal::Kind::Denied) {
     co_await respond_error(exchange, 403, oci::ErrorCode::Denied, grant.error().message);
