@@ -121,6 +121,9 @@ class Process {
         sealed_(std::move(opened.sealed)),
         issuers_(std::move(opened.issuers)),
         policy_(config.auth.policy),
+        trusted_proxies_(config.server.trusted_proxies),
+        cors_(config.server.allowed_origins),
+        limits_(config.server.limits),
         router_(make_router(config)),
         services_{.store = *store_,
                   .index = *index_,
@@ -205,6 +208,9 @@ class Process {
         .throttle = throttle_,
         .rights = rights_,
         .clock = clock_,
+        .trusted_proxies = trusted_proxies_,
+        .cors = cors_,
+        .limits = limits_,
         .authenticator = parts->authenticator,
         .relayed = parts->relayed,
         .wants_callers = wants_callers(config),
@@ -278,6 +284,9 @@ class Process {
   std::unique_ptr<auth::SealedTokens> sealed_;
   std::unique_ptr<auth::JwtIssuers> issuers_;
   auth::Policy policy_;
+  http::TrustedProxies trusted_proxies_;
+  gateway::Cors cors_;
+  gateway::ClientLimits limits_;
   auth::LoginThrottle throttle_{clock_};
   gateway::RelayRights rights_{clock_};
   cache::Bookkeeper bookkeeper_{*index_, *store_, clock_};

@@ -94,11 +94,12 @@ async::Task<Result<CallerPtr>> Authenticator::check_password(std::string user, S
                                       .retry_after = *wait});
     }
     const auto is_right = co_await services_.users->check(user, std::move(password));
-    if (!is_right) co_return std::unexpected(is_right.error());
-    if (!*is_right) {
+    if (is_right && !*is_right) {
       services_.throttle.failed(client);
       co_return client_error(Code::Unauthorized, "wrong user name or password");
     }
+    services_.throttle.succeeded(client);
+    if (!is_right) co_return std::unexpected(is_right.error());
   }
   co_return std::make_shared<const Caller>(
       Caller{.kind = Caller::Kind::User, .name = std::move(user)});

@@ -50,6 +50,15 @@ class FakeKeyPair {
     return written([&](BIO* bio) { return PEM_write_bio_X509(bio, certificate.get()); });
   }
 
+  // Of an EC key: its curve by parameters instead of by name.
+  [[nodiscard]] std::string explicit_pem() const {
+    const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> copy(EVP_PKEY_dup(pkey_.get()),
+                                                                   EVP_PKEY_free);
+    EVP_PKEY_set_utf8_string_param(copy.get(), OSSL_PKEY_PARAM_EC_ENCODING,
+                                   OSSL_PKEY_EC_ENCODING_EXPLICIT);
+    return written([&](BIO* bio) { return PEM_write_bio_PUBKEY(bio, copy.get()); });
+  }
+
   // As a JWK: `extra` is more members, `,"kid":"a"`.
   [[nodiscard]] std::string jwk(const std::string& extra = "") const {
     if (EVP_PKEY_get_base_id(pkey_.get()) == EVP_PKEY_RSA) {

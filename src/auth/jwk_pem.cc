@@ -159,7 +159,8 @@ Result<AsymmetricKey> read_pem(std::string_view pem) {
   const ErrorQueue errors;
   if (pem.size() > kMaxPem) return unusable("the PEM text is above 64 KiB");
   const std::string_view label = first_label(pem);
-  if (label.empty()) return unusable("this is not PEM: it has no line -----BEGIN ...-----");
+  if (label.empty())
+    return unusable("this is not PEM of a key: it has no line -----BEGIN ...-----");
   AsymmetricKey key;
   if (label == "CERTIFICATE") {
     key.pkey = read_certificate_key(pem);

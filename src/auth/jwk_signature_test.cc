@@ -36,6 +36,8 @@ TEST(SignatureKey, WeakAndUnfitKeysAreRefused) {
   };
   const std::string rsa = rsa_pair().public_pem();
   const std::string p256 = p256_pair().public_pem();
+  const std::string ec_parameters =
+      "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
   const std::string p384 = p384_pair().public_pem();
   const Case cases[] = {
       {JwtAlgorithm::HS256, std::string(32, 'x'), ""},
@@ -54,6 +56,9 @@ TEST(SignatureKey, WeakAndUnfitKeysAreRefused) {
       {JwtAlgorithm::RS256, make_rsa_pair(2040).certificate_pem(), "2040 bits is too weak"},
       {JwtAlgorithm::RS256, p256, "RS256 needs an RSA key"},
       {JwtAlgorithm::ES256, p256, ""},
+      {JwtAlgorithm::ES256, ec_parameters + p256_pair().private_pem(), ""},
+      {JwtAlgorithm::ES256, ec_parameters, "not PEM of a key"},
+      {JwtAlgorithm::ES256, p256_pair().explicit_pem(), "curve is not given by its name"},
       {JwtAlgorithm::ES256, p384, "ES256 needs a key of the curve P-256"},
       {JwtAlgorithm::ES256, rsa, "ES256 needs"},
       {JwtAlgorithm::ES384, p384, ""},
@@ -64,12 +69,12 @@ TEST(SignatureKey, WeakAndUnfitKeysAreRefused) {
        FakeKeyPair(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")).public_pem(),
        "neither of RSA nor"},
       {JwtAlgorithm::RS256, rsa_pair().encrypted_pem(), "passphrase"},
-      {JwtAlgorithm::RS256, "", "not PEM"},
-      {JwtAlgorithm::RS256, std::string(2048, 'x'), "not PEM"},
+      {JwtAlgorithm::RS256, "", "not PEM of a key"},
+      {JwtAlgorithm::RS256, std::string(2048, 'x'), "not PEM of a key"},
       {JwtAlgorithm::RS256, rsa.substr(0, rsa.size() / 2), "no key that can be read"},
       {JwtAlgorithm::RS256, "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
        "no key that can be read"},
-      {JwtAlgorithm::RS256, "-----BEGIN ", "not PEM"},
+      {JwtAlgorithm::RS256, "-----BEGIN ", "not PEM of a key"},
       {JwtAlgorithm::RS256, std::string(70'000, ' ') + rsa, "above 64 KiB"},
   };
   for (const Case& c : cases) {

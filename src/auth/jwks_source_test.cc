@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <string>
+#include <thread>
 
 #include "auth/fake_issuer.h"
 #include "auth/fake_key_fetcher.h"
@@ -239,6 +241,35 @@ TEST_F(JwksSourceTest, WhoGoesAwayDoesNotKeepOthersFromTheirKeys) {
   fetcher_.holds = false;
   EXPECT_EQ(keys("b"), "a b");
   EXPECT_EQ(fetches(), 3u);
+}
+
+// For the thread sanitizer: workers ask at once, while the keys change and go away.
+TEST_F(JwksSourceTest, WorkersShareIt) {
+  std::atomic<int> answered = 0;
+  std::vector<std::thread> workers;
+  for (int worker = 0; worker < 4; ++worker) {
+    workers.emplace_back([this, worker, &answered] {
+      boost::asio::io_context context{1};
+      FakeKeyFetcher fetcher;
+      for (int i = 0; i < 200; ++i) {
+        fetcher.documents.clear();
+        if (i % 3 != 0) fetcher.documents[kUrl] = key_set({"a", std::to_string(i)});
+        const std::string kid = i % 2 == 0 ? "a" : "unknown" + std::to_string(worker);
+        boost::asio::co_spawn(context, source_.keys(header(kid), fetcher),
+                              [&](const std::exception_ptr& thrown, const Result<KeySet>&) {
+                                answered += thrown ? 0 : 1;
+                              });
+        context.restart();
+        context.run();
+        clock_.advance(20s);
+      }
+    });
+  }
+  for (std::thread& worker : workers) worker.join();
+  EXPECT_EQ(answered, 800);
+  publish({"last"});
+  clock_.advance(25h);
+  EXPECT_EQ(keys("last"), "last");
 }
 
 }  // namespace

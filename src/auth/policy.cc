@@ -46,6 +46,11 @@ Decision Policy::decide(const Caller& caller, std::string_view repository,
   if (!caller.is_identified()) return anonymous;
   if (caller.access) {
     const Actions given = caller.access->allowed(repository);
+    // A sealed token holds what was decided when it was asked for; that may be less than what
+    // callers without credentials have.
+    const bool is_decided =
+        caller.is_sealed && !(given | caller.access->refused(repository)).empty();
+    if (is_decided) return {.actions = given, .basis = Decision::Basis::AccessList};
     if (given.empty()) return anonymous;
     return {.actions = given | anonymous.actions, .basis = Decision::Basis::AccessList};
   }

@@ -5,8 +5,8 @@
 //                    that of all routes
 //   user, or a JWT   the first rule for them or "*" that matches, else what anonymous callers may;
 //   without a list   where no rules are configured at all: pull
-//   a token with     what the list gives, and what anonymous callers may
-//   an access list
+//   a token with     what the list gives, and what anonymous callers may; of a sealed token, what
+//   an access list   was decided when it was made
 //
 // Names are qualified (docs/glossary.md).
 #pragma once

@@ -87,6 +87,15 @@ TEST(Policy, AnAccessListAddsToWhatAnybodyMay) {
   EXPECT_EQ(may(closed, caller, "team/app"), "");
 }
 
+TEST(Policy, ASealedTokenIsTheDecision) {
+  Caller caller = issued("ci");
+  caller.is_sealed = true;
+  caller.access = AccessList({{.name = "a", .refused = kPull}, {.name = "b", .actions = kPull}});
+  EXPECT_EQ(may(Policy{{}}, caller, "a"), "");
+  EXPECT_EQ(may(Policy{{}}, caller, "b"), "pull");
+  EXPECT_EQ(may(Policy{{}}, caller, "c"), "pull");
+}
+
 TEST(Policy, ARouteHasItsOwnWordOnAnonymousCallers) {
   const Policy policy{{.anonymous = {}}};
   EXPECT_EQ(to_string(policy.decide({}, "a", kPull).actions), "pull");

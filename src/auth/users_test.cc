@@ -3,11 +3,16 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_future.hpp>
 #include <fstream>
+#include <future>
 #include <string>
 #include <vector>
 
+#include "async/workers.h"
 #include "testing/coroutine_test.h"
 #include "testing/manual_clock.h"
 #include "testing/temporary_directory.h"
@@ -136,6 +141,29 @@ TEST_F(UsersTest, EqualChecksAreOne) {
     return std::ranges::all_of(answers, [](const auto& each) { return each.has_value(); });
   });
   for (const auto& answer : answers) EXPECT_TRUE(answer->value_or(false));
+}
+
+// Many workers, the same and different questions, and a file that is read again meanwhile.
+TEST_F(UsersTest, AllWorkersAskAtOnce) {
+  write("alice:" + kSecret + "\nbob:" + kUStar + "\n");
+  async::Workers workers(4);
+  async::BlockingPool pool(2);
+  Users users(path_, clock_, pool);
+  ASSERT_TRUE(users.reload());
+  workers.start();
+  const auto ask = [&](std::size_t worker, const std::string& user, const std::string& password) {
+    return boost::asio::co_spawn(workers.executor(worker), users.check(user, Secret(password)),
+                                 boost::asio::use_future);
+  };
+  std::vector<std::future<Result<bool>>> right, wrong;
+  for (std::size_t i = 0; i < 48; ++i) {
+    right.push_back(ask(i % 4, i % 2 == 0 ? "alice" : "bob", i % 2 == 0 ? "secret" : "U*U"));
+    wrong.push_back(ask(i % 4, "alice", "guess " + std::to_string(i % 8)));
+    if (i % 12 == 0) EXPECT_TRUE(users.reload());
+  }
+  for (auto& answer : right) EXPECT_TRUE(answer.get().value_or(false));
+  for (auto& answer : wrong) EXPECT_FALSE(answer.get().value_or(true));
+  workers.stop();
 }
 
 class BusyUsersTest : public UsersTest {

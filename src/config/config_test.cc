@@ -94,6 +94,40 @@ TEST(Config, Server) {
   EXPECT_THAT(config.warnings, IsEmpty());  // callers need a certificate
 }
 
+TEST(Config, ServerBehindProxies) {
+  const Config config = good(
+      "server:\n"
+      "  public_url: https://Registry.example.com:8443/\n"
+      "  trusted_proxies: [10.0.0.0/8, \"::1\", unix]\n"
+      "  cors: {allowed_origins: [\"https://*.example.com\", \"http://localhost:3000\"]}\n"
+      "  limits: {connections_per_client: 7, requests_per_second: 8, bandwidth: 16KiB}\n");
+  EXPECT_EQ(config.server.public_url, "https://registry.example.com:8443");
+  EXPECT_TRUE(config.server.trusted_proxies.matches("[::1]:5"));
+  EXPECT_FALSE(config.server.trusted_proxies.matches("192.0.2.1:5"));
+  EXPECT_THAT(config.server.allowed_origins,
+              ElementsAre("https://*.example.com", "http://localhost:3000"));
+  EXPECT_EQ(config.server.limits.connections_per_client, 7U);
+  EXPECT_EQ(config.server.limits.requests_per_second, 8U);
+  EXPECT_EQ(config.server.limits.bandwidth, 16U * 1024);
+  EXPECT_THAT(config.warnings, IsEmpty());
+
+  const Config defaults = good("server: {limits: {bandwidth: 0, requests_per_second: 0}}");
+  EXPECT_EQ(defaults.server.public_url, "");
+  EXPECT_TRUE(defaults.server.trusted_proxies.empty());
+  EXPECT_THAT(defaults.server.allowed_origins, IsEmpty());
+  EXPECT_EQ(defaults.server.limits.connections_per_client, 0U);
+  EXPECT_EQ(defaults.server.limits.requests_per_second, 0U);
+  EXPECT_EQ(defaults.server.limits.bandwidth, 0U);
+}
+
+TEST(Config, WarnsOfProxiesAndUrlsThatProtectNobody) {
+  EXPECT_THAT(good("server: {public_url: http://r.example.com}").warnings,
+              ElementsAre(HasSubstr("in the clear")));
+  EXPECT_THAT(good("server: {public_url: 'http://127.0.0.1:5000'}").warnings, IsEmpty());
+  EXPECT_THAT(good("server: {trusted_proxies: [0.0.0.0/0]}").warnings,
+              ElementsAre(HasSubstr("trusts everybody")));
+}
+
 TEST(Config, Registries) {
   FakeSurroundings fake;
   fake.environment["PROXY"] = "http://bob:pw@proxy.example:3128";
@@ -184,7 +218,13 @@ TEST(Config, EverySettingHasAVariable) {
                       {"FAIRLEAD_SERVER_TLS_CERTIFICATE", "/c"},
                       {"FAIRLEAD_SERVER_TLS_KEY", "/k"},
                       {"FAIRLEAD_SERVER_TLS_CLIENT_CA", "/ca"},
+                      {"FAIRLEAD_SERVER_PUBLIC_URL", "https://r.example.com"},
+                      {"FAIRLEAD_SERVER_TRUSTED_PROXIES", "10.0.0.0/8, unix"},
+                      {"FAIRLEAD_SERVER_CORS_ALLOWED_ORIGINS", "https://*, http://a.example"},
                       {"FAIRLEAD_SERVER_LIMITS_CONNECTIONS", "8"},
+                      {"FAIRLEAD_SERVER_LIMITS_CONNECTIONS_PER_CLIENT", "3"},
+                      {"FAIRLEAD_SERVER_LIMITS_REQUESTS_PER_SECOND", "4"},
+                      {"FAIRLEAD_SERVER_LIMITS_BANDWIDTH", "5MiB"},
                       {"FAIRLEAD_SERVER_LIMITS_HEADER_BYTES", "8KiB"},
                       {"FAIRLEAD_SERVER_LIMITS_DRAIN", "9s"},
                       {"FAIRLEAD_CACHE_DIRECTORY", "/cache"},
@@ -203,7 +243,14 @@ TEST(Config, EverySettingHasAVariable) {
   EXPECT_EQ(config.server.tls.certificate, "/c");
   EXPECT_EQ(config.server.tls.key, "/k");
   EXPECT_EQ(config.server.tls.client_ca, "/ca");
+  EXPECT_EQ(config.server.public_url, "https://r.example.com");
+  EXPECT_TRUE(config.server.trusted_proxies.matches("10.0.0.1:5"));
+  EXPECT_TRUE(config.server.trusted_proxies.matches("unix"));
+  EXPECT_THAT(config.server.allowed_origins, ElementsAre("https://*", "http://a.example"));
   EXPECT_EQ(config.server.limits.connections, 8U);
+  EXPECT_EQ(config.server.limits.connections_per_client, 3U);
+  EXPECT_EQ(config.server.limits.requests_per_second, 4U);
+  EXPECT_EQ(config.server.limits.bandwidth, 5U * 1024 * 1024);
   EXPECT_EQ(config.server.limits.header_bytes, 8192U);
   EXPECT_EQ(config.server.limits.drain, 9s);
   EXPECT_EQ(config.cache.directory, "/cache");

@@ -6,25 +6,16 @@
 // password, above all where none is allowed.
 #pragma once
 
-#include <cstdint>
 #include <expected>
-#include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/host_port.h"
+
 namespace fairlead::config {
 
-struct HostPort {
-  std::string host;  // lower case; an IPv6 address without its brackets
-  std::optional<std::uint16_t> port;
-};
-
-// "registry.example.com", "registry.example.com:5000", "10.0.0.1:80", "[::1]:80". nullopt: neither
-// a DNS name nor an address, or a port that is none.
-std::optional<HostPort> parse_host_port(std::string_view text);
-
-// As it was written, in lower case.
-std::string to_string(const HostPort& endpoint);
+using fairlead::HostPort;
+using fairlead::parse_host_port;
 
 // 127.0.0.0/8, ::1 and "localhost".
 bool is_loopback(std::string_view host);

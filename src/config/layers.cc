@@ -20,13 +20,19 @@ struct Setting {
   bool is_list = false;  // commas separate
 };
 
-constexpr std::array<Setting, 18> kSettings{{
+constexpr std::array<Setting, 24> kSettings{{
     {"server.listen", true},
     {"server.workers"},
     {"server.tls.certificate"},
     {"server.tls.key"},
     {"server.tls.client_ca"},
+    {"server.public_url"},
+    {"server.trusted_proxies", true},
+    {"server.cors.allowed_origins", true},
     {"server.limits.connections"},
+    {"server.limits.connections_per_client"},
+    {"server.limits.requests_per_second"},
+    {"server.limits.bandwidth"},
     {"server.limits.header_bytes"},
     {"server.limits.drain"},
     {"cache.directory"},

@@ -27,10 +27,11 @@ std::vector<routing::RegistryName> names_of(
 }
 
 void read_all(Section& root, Config& out) {
-  root.section("server", [&](Section& server) { read_server(server, out.server); });
+  root.section("auth", [&](Section& auth) { read_auth(auth, out.auth); });
+  const bool is_open = !root.find("auth");  // nobody has thought about who may
+  root.section("server", [&](Section& server) { read_server(server, is_open, out.server); });
   root.section("registries", [&](Section& section) { read_registries(section, out.registries); });
   root.section("cache", [&](Section& cache) { read_cache(cache, out.registries, out.cache); });
-  root.section("auth", [&](Section& auth) { read_auth(auth, out.auth); });
   root.section("log", [&](Section& log) { read_log(log, out.log); });
 
   const auto routes = root.find("routes");

@@ -17,7 +17,8 @@
 
 namespace fairlead::config {
 
-void read_server(Section& server, http::ServerOptions& out);
+// `is_open`: nobody is asked who they are.
+void read_server(Section& server, bool is_open, http::ServerOptions& out);
 // Only warns of what does not fit to the registries.
 void read_cache(Section& cache, const std::vector<upstream::RegistryOptions>& registries,
                 cache::CacheOptions& out);

@@ -103,14 +103,6 @@ void Section::not_built(std::initializer_list<std::string_view> keys) {
   }
 }
 
-void Section::not_built_unless_zero(std::initializer_list<std::string_view> keys) {
-  for (const auto key : keys) {
-    const auto value = find(key);
-    if (value && value->node_->text != "0") value->problem(std::string(kNotBuilt));
-    planned_.push_back(key);
-  }
-}
-
 void Section::report_unknown() const {
   if (knows_all_) return;
   std::vector<std::string_view> usable;

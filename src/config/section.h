@@ -5,7 +5,7 @@
 //
 //   limits.number("connections", out.connections, 1, 1'000'000);
 //   limits.duration("drain", out.drain, 0ms, 1h);
-//   limits.not_built({"bandwidth"});
+//   cache.not_built({"s3"});
 //
 // What is absent leaves its target, the default, alone. What does not fit is a problem at the
 // value's own line and leaves the target alone too, so that reading goes on and finds the rest.
@@ -123,8 +123,6 @@ class Section {
 
   // Keys that Fairlead is to have and this version has not.
   void not_built(std::initializer_list<std::string_view> keys);
-  // The same, save that 0, which means "none", is what this version does.
-  void not_built_unless_zero(std::initializer_list<std::string_view> keys);
 
   void report_unknown() const;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Admission: what the gateway of one worker decides by who a caller is and what they may.
+// Admission: what the gateway of one worker decides by: who a caller is, what and how much they
+// may.
 #pragma once
 
 #include <chrono>
@@ -11,8 +12,11 @@
 #include "auth/sealed_token.h"
 #include "auth/users.h"
 #include "base/clock.h"
+#include "gateway/client_limits.h"
+#include "gateway/cors.h"
 #include "gateway/relay_rights.h"
 #include "gateway/relayed_registries.h"
+#include "http/client_address.h"
 
 namespace fairlead::gateway {
 
@@ -25,6 +29,9 @@ struct Admission {
   auth::LoginThrottle& throttle;
   RelayRights& rights;
   const Clock& clock;
+  const http::TrustedProxies& trusted_proxies;
+  const Cors& cors;
+  ClientLimits& limits;
 
   // The worker's.
   auth::Authenticator& authenticator;

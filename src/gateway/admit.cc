@@ -26,10 +26,19 @@ bool has_several(const http::Request& request, std::string_view name) {
 }  // namespace
 
 // False: answered.
+async::Task<bool> Gateway::count(Exchange& exchange) {
+  exchange.limit_key = limit_key(*exchange.caller, exchange.client);
+  const auto wait = admission_.limits.admit(exchange.limit_key, admission_.clock.steady());
+  if (!wait) co_return true;
+  co_await respond_too_many(exchange, *wait);
+  co_return false;
+}
+
+// False: answered.
 async::Task<bool> Gateway::identify(Exchange& exchange) {
   exchange.caller = auth::nobody();
   const std::string_view authorization = exchange.request.find("Authorization");
-  if (authorization.empty()) co_return true;
+  if (authorization.empty()) co_return co_await count(exchange);
   // The attack: what stands in front of us looks at one of them, and we at another.
   if (has_several(exchange.request, "Authorization")) {
     co_await respond_error(exchange, 400, oci::ErrorCode::Unauthorized,
@@ -39,6 +48,8 @@ async::Task<bool> Gateway::identify(Exchange& exchange) {
   if (auto known = admission_.authenticator.find(authorization)) {
     exchange.caller = std::move(known);
   } else {
+    // Who they are is work: it counts for their address.
+    if (!co_await count(exchange)) co_return false;
     auto caller =
         co_await admission_.authenticator.authenticate(std::string(authorization), exchange.client);
     if (!caller && caller.error().code == Code::Unauthorized) {
@@ -53,7 +64,7 @@ async::Task<bool> Gateway::identify(Exchange& exchange) {
     exchange.caller = *std::move(caller);
   }
   exchange.record.caller = auth::label_of(*exchange.caller);
-  co_return true;
+  co_return co_await count(exchange);
 }
 
 async::Task<> Gateway::answer_ping(Exchange& exchange) {

@@ -9,6 +9,8 @@
 
 #include "auth/caller.h"
 #include "base/clock.h"
+#include "gateway/client_limits.h"
+#include "gateway/cors.h"
 #include "http/connection.h"
 #include "http/request.h"
 #include "oci/operation.h"
@@ -29,9 +31,12 @@ struct Exchange {
   std::string authority{};        // the host that it asked, port included
   bool is_secure = false;         // over TLS
   std::string_view public_url{};  // where it finds us; empty: where it asked
+  const Cors* cors = nullptr;     // null: no web page reads answers
+  ClientLimits* pace = nullptr;   // of what is sent; null: none
 
   // Set by the stages, in this order.
   auth::CallerPtr caller{};
+  std::string limit_key{};  // whose limits count
   oci::Operation operation{};
   routing::Target target{};
   upstream::Registry* registry = nullptr;  // of this worker

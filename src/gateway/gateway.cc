@@ -16,13 +16,6 @@ namespace {
 
 bool is_registry_path(std::string_view path) { return path == "/v2" || path.starts_with("/v2/"); }
 
-// "10.0.0.1:5555" -> "10.0.0.1", "unix" -> "unix".
-std::string address_of(std::string_view peer) {
-  std::string_view address = without_port(peer);
-  if (address.starts_with('[')) address = address.substr(1, address.size() - 2);
-  return std::string(address);
-}
-
 telemetry::AccessRecord begin_record(const http::Request& request) {
   telemetry::AccessRecord record;
   record.id = telemetry::make_request_id();
@@ -37,15 +30,18 @@ telemetry::AccessRecord begin_record(const http::Request& request) {
 }  // namespace
 
 async::Task<> Gateway::handle(const http::Request& request, http::Responder& responder) {
-  Exchange exchange{
-      .request = request,
-      .responder = responder,
-      .started = std::chrono::steady_clock::now(),
-      .record = begin_record(request),
-      .client = address_of(request.peer),
-      .authority = std::string(is_authority(request.host) ? request.host : "localhost"),
-      .is_secure = request.is_secure,
-      .public_url = admission_.public_url};
+  auto client = http::client_of(request, admission_.trusted_proxies);
+  Exchange exchange{.request = request,
+                    .responder = responder,
+                    .started = std::chrono::steady_clock::now(),
+                    .record = begin_record(request),
+                    .client = std::move(client.address),
+                    .authority = is_authority(client.host) ? std::move(client.host) : "localhost",
+                    .is_secure = client.is_secure,
+                    .public_url = admission_.public_url,
+                    .cors = admission_.cors.is_enabled() ? &admission_.cors : nullptr,
+                    .pace = admission_.limits.paces() ? &admission_.limits : nullptr};
+  exchange.record.client = exchange.client;
   co_await dispatch(exchange);
 
   auto& record = exchange.record;
@@ -58,6 +54,10 @@ async::Task<> Gateway::handle(const http::Request& request, http::Responder& res
 
 async::Task<> Gateway::dispatch(Exchange& exchange) {
   const std::string_view path = exchange.request.path();
+  if (auto head = admission_.cors.preflight(exchange.request)) {
+    std::ignore = co_await exchange.responder.send(*std::move(head), {});
+    co_return;
+  }
   if (is_registry_path(path)) co_return co_await serve_registry(exchange);
   if (path == "/token") {
     exchange.record.target = path;  // its query may name a capability

@@ -64,6 +64,7 @@ class Gateway {
 
   // admit.cc
   async::Task<bool> identify(Exchange& exchange);
+  async::Task<bool> count(Exchange& exchange);
   async::Task<std::optional<auth::Grant>> authorize(Exchange& exchange);
   async::Task<> respond_unrouted(Exchange& exchange, const routing::Unrouted& unrouted);
   async::Task<> answer_ping(Exchange& exchange);

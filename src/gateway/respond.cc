@@ -88,6 +88,30 @@ async::Task<> respond_not_modified(Exchange& exchange, const oci::Digest& digest
   co_await exchange.responder.send(std::move(head), {});
 }
 
+async::Task<Result<void>> send_piece(Exchange& exchange, const cache::Piece& piece) {
+  if (piece.file >= 0) {
+    co_return co_await exchange.responder.send_file(piece.file, piece.offset, piece.length);
+  }
+  co_return co_await exchange.responder.write(piece.bytes);
+}
+
+// As fast as the client's limit has it, in parts that are each paid for before the next.
+async::Task<Result<void>> send_paced(Exchange& exchange, cache::Piece piece) {
+  while (piece.length > 0) {
+    cache::Piece part = piece;
+    part.length = std::min<std::uint64_t>(piece.length, exchange.pace->piece());
+    if (piece.file < 0) part.bytes = piece.bytes.first(part.length);
+    const auto wait = exchange.pace->take_bytes(exchange.limit_key, part.length,
+                                                std::chrono::steady_clock::now());
+    if (wait.count() > 0) co_await async::sleep_for(wait);
+    if (auto sent = co_await send_piece(exchange, part); !sent) co_return sent;
+    piece.length -= part.length;
+    piece.offset += part.length;
+    if (piece.file < 0) piece.bytes = piece.bytes.subspan(part.length);
+  }
+  co_return Result<void>{};
+}
+
 // Sends what the reader gives. What goes wrong from here on only ends the body short.
 async::Task<> send_pieces(Exchange& exchange, cache::ContentReader& reader) {
   for (;;) {
@@ -97,9 +121,8 @@ async::Task<> send_pieces(Exchange& exchange, cache::ContentReader& reader) {
       co_return;
     }
     if (piece->length == 0) break;
-    const auto sent = piece->file >= 0 ? co_await exchange.responder.send_file(
-                                             piece->file, piece->offset, piece->length)
-                                       : co_await exchange.responder.write(piece->bytes);
+    const auto sent = exchange.pace == nullptr ? co_await send_piece(exchange, *piece)
+                                               : co_await send_paced(exchange, *piece);
     if (!sent) {
       exchange.record.error = sent.error().context;
       co_return;
@@ -118,6 +141,7 @@ http::ResponseHead make_head(const Exchange& exchange, int status) {
     head.add("OCI-Namespace", exchange.operation.name_space);
   }
   if (!exchange.warning.empty() && status < 400) head.add("Warning", exchange.warning);
+  if (exchange.cors != nullptr) exchange.cors->add_headers(exchange.request, head);
   return head;
 }
 
@@ -138,6 +162,13 @@ async::Task<> respond_method_not_allowed(Exchange& exchange, std::string_view al
   const std::string body =
       oci::write_error_document(oci::ErrorCode::Unsupported, message, exchange.record.id);
   co_await exchange.responder.send(std::move(head), body);
+}
+
+async::Task<> respond_too_many(Exchange& exchange, std::chrono::seconds wait) {
+  co_await respond_error(exchange, Error{.code = Code::TooManyRequests,
+                                         .origin = Origin::Client,
+                                         .context = "too many requests from you",
+                                         .retry_after = wait});
 }
 
 async::Task<> respond_refused(Exchange& exchange, std::string message) {

@@ -5,6 +5,7 @@
 // that was sent is never taken back, and no error is ever appended to a body.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,9 @@ async::Task<> respond_error(Exchange& exchange, int status, oci::ErrorCode code,
 
 // 405, with the methods that there are ("GET, HEAD").
 async::Task<> respond_method_not_allowed(Exchange& exchange, std::string_view allowed);
+
+// 429, with Retry-After.
+async::Task<> respond_too_many(Exchange& exchange, std::chrono::seconds wait);
 
 // 401 of the token service, which challenges nobody: credentials were shown, and are wrong.
 async::Task<> respond_refused(Exchange& exchange, std::string message);

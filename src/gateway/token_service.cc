@@ -19,7 +19,7 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr seconds kMinLifetime{60};  // as clients want to read it
+constexpr seconds kMinLifetime{60};           // as clients want to read it
 constexpr std::size_t kMaxToken = 28 * 1024;  // a request's head may have 32 KiB in all
 constexpr std::string_view kIdentityToken = "<token>";
 
@@ -62,6 +62,10 @@ async::Task<> TokenService::answer(Exchange& exchange) {
   const std::string_view method = exchange.request.method;
   if (method != "GET" && method != "POST") {
     co_return co_await respond_method_not_allowed(exchange, "GET, POST");
+  }
+  const std::string key = limit_key(*auth::nobody(), exchange.client);
+  if (const auto wait = admission_.limits.admit(key, admission_.clock.steady())) {
+    co_return co_await respond_too_many(exchange, *wait);
   }
   auto request = co_await read_request(exchange);
   if (!request) co_return co_await respond_error(exchange, request.error());
@@ -183,14 +187,18 @@ async::Task<Result<void>> TokenService::identify_own(Exchange& exchange, const S
   if (!caller) co_return std::unexpected(std::move(caller.error()));
   out.own = *std::move(caller);
   // The attack: a short-lived token that gets itself a new one, for ever.
-  out.expires = std::min(out.expires, out.own->expires);
+  // A JWT that is taken in spite of its age, for clocks differ, is good for the least there is.
+  const WallTime least = admission_.clock.wall() + WallTime::duration(kMinLifetime);
+  const WallTime until = out.own->is_sealed ? out.own->expires : std::max(out.own->expires, least);
+  out.expires = std::min(out.expires, until);
   co_return Result<void>{};
 }
 
 async::Task<Result<upstream::RelayedAuthorization>> TokenService::log_in_upstream(
     Exchange& exchange, const Shown& shown, std::string registry, std::string scope) {
   const std::string login = "login " + shown.user + "\n" + shown.password.reveal();
-  if (!admission_.rights.has(login, registry, {})) {
+  const bool is_remembered = admission_.rights.has(login, registry, {});
+  if (!is_remembered) {
     if (const auto wait = admission_.throttle.admit(exchange.client)) {
       co_return std::unexpected(Error{.code = Code::TooManyRequests,
                                       .origin = Origin::Client,
@@ -201,7 +209,11 @@ async::Task<Result<upstream::RelayedAuthorization>> TokenService::log_in_upstrea
   auto outcome = co_await admission_.relayed.log_in(
       registry, {.username = shown.user, .password = shown.password}, std::move(scope));
   if (outcome) admission_.rights.note(login, registry, {});
-  if (!outcome && is_refusal(outcome.error())) admission_.throttle.failed(exchange.client);
+  if (!outcome && is_refusal(outcome.error())) {
+    admission_.throttle.failed(exchange.client);
+  } else if (!is_remembered) {
+    admission_.throttle.succeeded(exchange.client);
+  }
   co_return outcome;
 }
 

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <chrono>
 #include <string_view>
+#include <tuple>
 #include <unordered_set>
 #include <utility>
 
@@ -122,30 +123,36 @@ async::Task<> Server::accept_loop(Listener* listener) {
       continue;
     }
     if (open_ >= options_.limits.connections) {
-      refuse_connection(std::move(socket));
+      refuse_connection(std::move(socket), 503);
       continue;
     }
     std::string peer = peer_name(socket.get());
+    auto place = counts_.enter(peer);
+    if (!place) {
+      refuse_connection(std::move(socket), 429);
+      continue;
+    }
     const std::size_t worker = listener->hands_out ? next++ % workers_.size() : listener->worker;
     ++open_;
     if (!connections_.spawn(workers_.executor(worker),
-                            serve(worker, std::move(socket), std::move(peer)))) {
+                            serve(worker, std::move(socket), std::move(peer), *std::move(place)))) {
       --open_;
     }
   }
 }
 
-void Server::refuse_connection(UniqueFd socket) const {
+void Server::refuse_connection(UniqueFd socket, int status) const {
   if (tls_) return;
-  constexpr std::string_view kBusy =
-      "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: "
-      "close\r\n\r\n";
+  const std::string busy = "HTTP/1.1 " + std::to_string(status) + " " +
+                           std::string(reason_phrase(status)) +
+                           "\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
   // Best effort: the connection is closed either way.
-  [[maybe_unused]] const auto sent =
-      ::send(socket.get(), kBusy.data(), kBusy.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  std::ignore = ::send(socket.get(), busy.data(), busy.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-async::Task<> Server::serve(std::size_t worker, UniqueFd socket, std::string peer) {
+async::Task<> Server::serve(std::size_t worker, UniqueFd socket, std::string peer,
+                            ConnectionCounts::Place place) {
+  const auto counted = std::move(place);  // until here ends, not until the frame goes
   Worker& state = *states_[worker];
   const int on = 1;
   ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/unique_fd.h"
 #include "http/connection.h"
+#include "http/connection_counts.h"
 #include "http/options.h"
 #include "http/tls_context.h"
 #include "telemetry/log.h"
@@ -55,9 +56,10 @@ class Server {
 
   Result<void> bind(const std::string& address);
   async::Task<> accept_loop(Listener* listener);
-  async::Task<> serve(std::size_t worker, UniqueFd socket, std::string peer);
+  async::Task<> serve(std::size_t worker, UniqueFd socket, std::string peer,
+                      ConnectionCounts::Place place);
   async::Task<> sweep_loop(std::size_t worker);
-  void refuse_connection(UniqueFd socket) const;
+  void refuse_connection(UniqueFd socket, int status) const;
   void for_each_connection(void (Connection::*act)());  // each on its worker
 
   ServerOptions options_;
@@ -69,6 +71,7 @@ class Server {
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::unique_ptr<Worker>> states_;
   std::atomic<std::size_t> open_{0};
+  ConnectionCounts counts_{options_.limits.connections_per_client, options_.trusted_proxies};
   std::atomic<bool> is_stopping_{false};
   std::atomic<bool> is_drained_{false};
   async::TaskGroup connections_;

@@ -87,6 +87,43 @@ TEST_F(ServerLifeTest, AConnectionTooManyIsToldSo) {
   EXPECT_EQ(status, 200);
 }
 
+TEST_F(ServerLifeTest, AClientWithTooManyConnectionsIsToldSo) {
+  options_.limits.connections_per_client = 2;
+  const std::string address = start();
+  Client first(address);
+  ASSERT_EQ(first.get("/a").status, 200);
+  {
+    Client second(address);
+    ASSERT_EQ(second.get("/a").status, 200);
+    Client third(address);
+    const auto refused = third.response();
+    EXPECT_EQ(refused.status, 429);
+    EXPECT_TRUE(refused.has("\r\nRetry-After: 1\r\n"));
+    EXPECT_TRUE(third.is_closed_by_server());
+    EXPECT_EQ(first.get("/b").status, 200);
+  }
+  // The second has left: soon there is room again.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  int status = 0;
+  while (status != 200 && std::chrono::steady_clock::now() < deadline) {
+    status = Client(address).get("/c").status;
+  }
+  EXPECT_EQ(status, 200);
+}
+
+TEST_F(ServerLifeTest, ProxiesAndUnixPeersMayHaveManyConnections) {
+  options_.limits.connections_per_client = 1;
+  options_.listen = {"127.0.0.1:0", "unix:" + (directory_ / "s")};
+  ASSERT_TRUE(options_.trusted_proxies.add("127.0.0.0/8"));
+  const std::string address = start();
+  for (const std::string& to : {address, server_->addresses().at(1)}) {
+    Client first(to);
+    Client second(to);
+    EXPECT_EQ(first.get("/a").status, 200);
+    EXPECT_EQ(second.get("/a").status, 200);
+  }
+}
+
 TEST_F(ServerLifeTest, AHeadThatDoesNotCompleteInTimeIsCut) {
   options_.limits.header_time = std::chrono::seconds(1);
   const std::string address = start();

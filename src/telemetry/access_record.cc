@@ -54,6 +54,7 @@ void write(Log& log, const AccessRecord& record) {
   if (record.upstream_repository != record.repository) {
     add_text("upstream_repository", record.upstream_repository);
   }
+  if (!record.peer.contains(record.client)) add_text("client", record.client);
   add_text("caller", record.caller);
   add_text("host", record.host);
   add_text("user_agent", record.user_agent);

@@ -25,7 +25,8 @@ std::string_view to_string(Outcome outcome);
 
 struct AccessRecord {
   std::string id;
-  std::string peer;  // "127.0.0.1:5555", "unix"
+  std::string peer;    // "127.0.0.1:5555", "unix"
+  std::string client;  // its address, where trusted proxies tell another than the peer's
   std::string method;
   std::string target;  // as sent, query included
   std::string host;

@@ -160,17 +160,25 @@ class Containerd(_Client):
         wait_until(lambda: not self.run("content", "list", "--quiet").split(),
                    "containerd to collect its garbage")
 
-    def pull(self, host, path, reference):
-        self.remove_all()
+    def pull(self, host, path, reference, *options, header=None):
+        """`options` of `ctr images pull`, as `--user`; `header` is the Authorization to send."""
         namespace = path.split("/", 1)[0]
         hosts = self._empty_directory()
         (hosts / namespace).mkdir()
         # Without a `server` that refuses, a 404 of the proxy goes on to the real host.
         (hosts / namespace / "hosts.toml").write_text(
             'server = "http://127.0.0.1:9"\n'
-            f'[host."http://{host}"]\n  capabilities = ["pull", "resolve"]\n')
-        name = join(path, reference)
-        self.run("images", "pull", "--snapshotter", "native", "--hosts-dir", hosts, name)
+            f'[host."http://{host}"]\n  capabilities = ["pull", "resolve"]\n'
+            + (f'[host."http://{host}".header]\n  authorization = "{header}"\n' if header else ""))
+        return self._pull_name(join(path, reference), "--hosts-dir", hosts, *options)
+
+    def pull_direct(self, host, path, reference, *options):
+        """By the proxy's own name, so without `?ns=`."""
+        return self._pull_name(join(f"{host}/{path}", reference), "--plain-http", *options)
+
+    def _pull_name(self, name, *options):
+        self.remove_all()
+        self.run("images", "pull", "--snapshotter", "native", *options, name)
         lines = [line.split() for line in self.run("images", "list").splitlines()]
         return {line[2] for line in lines if line[0] == name}
 
@@ -239,8 +247,8 @@ class Skopeo(_Daemonless):
                  *options, f"docker://{source}", f"dir:{directory}")
         return directory
 
-    def pull(self, host, path, reference):
-        directory = self.copy(join(f"{host}/{path}", reference), "--src-tls-verify=false")
+    def pull(self, host, path, reference, *options):
+        directory = self.copy(join(f"{host}/{path}", reference), "--src-tls-verify=false", *options)
         return {sha256((directory / "manifest.json").read_bytes())}
 
 

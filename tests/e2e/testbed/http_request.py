@@ -32,13 +32,17 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def connect(url, ca=None, verify=True, timeout=30):
-    """A connection to http://host:port, https://host:port or unix:/path, not yet opened."""
+def connect(url, ca=None, verify=True, timeout=30, source=None):
+    """A connection to http://host:port, https://host:port or unix:/path, not yet opened.
+
+    `source` is the address to come from: every one of 127.0.0.0/8 is another client.
+    """
     if url.startswith("unix:"):
         return _UnixConnection(url.removeprefix("unix:"), timeout)
     parts = urlsplit(url)
     if parts.scheme == "http":
-        return http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
+        return http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout,
+                                          source_address=(source, 0) if source else None)
     context = ssl.create_default_context(cafile=str(ca) if ca else None)
     if not verify:
         context.check_hostname = False
@@ -50,9 +54,10 @@ def basic(username, password):
     return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
 
 
-def send(url, target, *, method="GET", headers=None, body=None, ca=None, verify=True, timeout=30):
+def send(url, target, *, method="GET", headers=None, body=None, ca=None, verify=True, timeout=30,
+         source=None):
     """Sends a request; returns the connection and the response, whose body is not yet read."""
-    connection = connect(url, ca, verify, timeout)
+    connection = connect(url, ca, verify, timeout, source)
     try:
         connection.request(method, target, body=body, headers=headers or {})
         return connection, connection.getresponse()

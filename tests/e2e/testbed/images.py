@@ -224,14 +224,22 @@ def _expect(answer, status, what):
     return answer
 
 
-def push_blob(url, repository, blob):
-    if fetch(url, f"/v2/{repository}/blobs/{blob.digest}", method="HEAD").status == 200:
+def _with(authorization, headers=None):
+    return {**(headers or {}), **({"Authorization": authorization} if authorization else {})}
+
+
+def push_blob(url, repository, blob, authorization=None):
+    if fetch(url, f"/v2/{repository}/blobs/{blob.digest}", method="HEAD",
+             headers=_with(authorization)).status == 200:
         return
-    opened = _expect(fetch(url, f"/v2/{repository}/blobs/uploads/", method="POST"), 202, "upload")
+    opened = _expect(fetch(url, f"/v2/{repository}/blobs/uploads/", method="POST",
+                           headers=_with(authorization)), 202, "upload")
     location = opened.headers["Location"].replace(url, "", 1)
-    _expect(fetch(url, f"{location}&digest={blob.digest}", method="PUT", body=blob.chunks(),
-                  timeout=120, headers={"Content-Length": str(blob.size),
-                                        "Content-Type": "application/octet-stream"}),
+    joint = "&" if "?" in location else "?"
+    _expect(fetch(url, f"{location}{joint}digest={blob.digest}", method="PUT", body=blob.chunks(),
+                  timeout=120,
+                  headers=_with(authorization, {"Content-Length": str(blob.size),
+                                                "Content-Type": "application/octet-stream"})),
             201, f"blob {blob.digest}")
 
 
@@ -250,17 +258,21 @@ def place_blob(storage, repository, blob):
     link.write_text(blob.digest)
 
 
-def push_manifest(url, repository, content, reference):
+def push_manifest(url, repository, content, reference, authorization=None):
     answer = fetch(url, f"/v2/{repository}/manifests/{reference}", method="PUT",
-                   body=content.manifest, headers={"Content-Type": content.media_type})
+                   body=content.manifest,
+                   headers=_with(authorization, {"Content-Type": content.media_type}))
     _expect(answer, 201, f"manifest {repository}:{reference}")
 
 
-def push(url, repository, content, *tags):
-    """Pushes everything `content` names and then itself, by digest where no tag is given."""
+def push(url, repository, content, *tags, authorization=None):
+    """Pushes everything `content` names and then itself, by digest where no tag is given.
+
+    `authorization` is the header of a registry that asks who is there.
+    """
     for child in content.children:
-        push(url, repository, child)
+        push(url, repository, child, authorization=authorization)
     for blob in content.blobs:
-        push_blob(url, repository, blob)
+        push_blob(url, repository, blob, authorization)
     for reference in tags or (content.digest,):
-        push_manifest(url, repository, content, reference)
+        push_manifest(url, repository, content, reference, authorization)

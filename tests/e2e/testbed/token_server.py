@@ -2,13 +2,15 @@
 """A token server of the distribution kind: RS256 tokens whose header carries the certificate.
 
 It counts what it is asked. Any valid user may pull anything, unless `owners` says for which
-repositories a user is let in; with `anonymous=True` so may anybody else. Tokens live for
-`lifetime` seconds.
+repositories a user is let in; with `anonymous=True` so may anybody else, and with a string who is
+anonymous may pull what begins so. Tokens live for `lifetime` seconds. A login that asks for it is
+also given an identity token, which stands for the password.
 """
 
 import base64
 import http.server
 import json
+import secrets
 import ssl
 import threading
 import time
@@ -55,7 +57,11 @@ class TokenServer:
         self._users = {username: password} if username is not None else {}
         self._users.update({user: secret for user, (secret, _) in (owners or {}).items()})
         self._prefixes = {user: prefix for user, (_, prefix) in (owners or {}).items()}
-        self._anonymous = anonymous
+        if isinstance(anonymous, str):
+            self._prefixes[""] = anonymous
+        self.issued = []            # every token that was given
+        self.identity_tokens = {}   # identity token -> user
+        self._anonymous = anonymous is not False
         self._lifetime = lifetime
         self._make_signing_key()
         outer = self
@@ -111,8 +117,11 @@ class TokenServer:
         if allowed:
             now = time.time()
             token = self.token(user, scopes, now)
+            self.issued.append(token)
             answer = {"token": token, "access_token": token, "expires_in": self._lifetime,
                       "issued_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))}
+            if user and (form.get("offline_token") or form.get("access_type")):
+                answer["refresh_token"] = self.identity_token(user)
         else:
             answer = {"errors": [{"code": "UNAUTHORIZED", "message": "incorrect user or password"}]}
         self.requests.append(TokenRequest(
@@ -125,8 +134,17 @@ class TokenServer:
         handler.end_headers()
         handler.wfile.write(body)
 
+    def identity_token(self, user):
+        """What stands for the user's password from now on."""
+        made = f"identity-{secrets.token_hex(12)}"
+        self.identity_tokens[made] = user
+        return made
+
     def _authenticate(self, handler, form):
         header = handler.headers.get("Authorization")
+        if form.get("grant_type") == ["refresh_token"]:
+            user = self.identity_tokens.get(form.get("refresh_token", [""])[0])
+            return user or "", user is not None
         if form.get("grant_type") == ["password"]:
             name, secret = form.get("username", [""])[0], form.get("password", [""])[0]
             return (name, True) if self._users.get(name) == secret else ("", False)
@@ -147,6 +165,11 @@ class TokenServer:
             if (kind == "repository" and granted
                     and name.startswith(self._prefixes.get(user, ""))):
                 access.append({"type": kind, "name": name, "actions": granted})
+        return self.signed(user, access, now)
+
+    def signed(self, user, access, now=None):
+        """A token that grants whatever `access` says."""
+        now = time.time() if now is None else now
         header = {"typ": "JWT", "alg": "RS256", "x5c": [self._x5c]}
         claims = {"iss": self.issuer, "sub": user, "aud": self.service, "exp": int(now) + self._lifetime,
                   "nbf": int(now) - 10, "iat": int(now), "jti": f"{now:.6f}", "access": access}
