@@ -85,8 +85,17 @@ routing::Router make_router(const config::Config& config) {
 
 // Whether anybody has something to show that changes what they may.
 bool wants_callers(const config::Config& config) {
-  const bool is_open = config.auth.policy.anonymous.has(oci::Action::Pull);
-  return !is_open || config.auth.knows_callers() ||
+  const auto is_shut = [](auth::Actions actions) { return !actions.has(oci::Action::Pull); };
+  const auto& policy = config.auth.policy;
+  const bool has_shut_route = std::ranges::any_of(config.routes, [&](const auto& route) {
+    return route.policy.anonymous && is_shut(*route.policy.anonymous);
+  });
+  const bool has_shut_rule =
+      policy.rules && std::ranges::any_of(*policy.rules, [&](const auth::Rule& rule) {
+        return rule.is_for(*auth::nobody()) && is_shut(rule.actions);
+      });
+  return is_shut(policy.anonymous) || has_shut_route || has_shut_rule ||
+         config.auth.knows_callers() ||
          std::ranges::any_of(config.registries, &upstream::RegistryOptions::relays_credentials);
 }
 

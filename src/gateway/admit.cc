@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "auth/basic.h"
 #include "gateway/challenge.h"
 #include "gateway/gateway.h"
 #include "gateway/respond.h"
@@ -43,6 +44,13 @@ async::Task<bool> Gateway::identify(Exchange& exchange) {
   if (has_several(exchange.request, "Authorization")) {
     co_await respond_error(exchange, 400, oci::ErrorCode::Unauthorized,
                            "there is more than one Authorization header");
+    co_return false;
+  }
+  const bool is_relayed = admission_.relayed.contains(exchange.target.registry);
+  if (is_relayed && auth::is_basic(authorization)) {
+    // The pair is the upstream's to judge, by way of the token service.
+    if (!co_await count(exchange)) co_return false;
+    co_await respond_unauthorized(exchange, TokenError::None, "get a token for this");
     co_return false;
   }
   if (auto known = admission_.authenticator.find(authorization)) {

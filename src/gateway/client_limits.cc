@@ -99,11 +99,9 @@ void ClientLimits::make_room(Shard& shard, SteadyTime now) {
 }
 
 std::string limit_key(const auth::Caller& caller, std::string_view address) {
-  using Kind = auth::Caller::Kind;
   // Of an issuer's token without a subject nothing is known that tells its bearer from another.
-  if (caller.is_identified() && !caller.name.empty()) {
-    return (caller.kind == Kind::User ? "user\n" : "issued\n") + caller.name;
-  }
+  // Nor of whom no upstream has confirmed yet.
+  if (caller.is_identified() && !caller.name.empty()) return auth::label_of(caller);
   return "address\n" + client_network(address);
 }
 

@@ -21,13 +21,15 @@ std::shared_ptr<upstream::Registry> RelayedRegistries::client(std::string_view r
                                                               const Secret& authorization) {
   // No header holds a line feed.
   const std::string key = std::string(registry) + "\n" + authorization.reveal();
-  if (const auto known = clients_.find(key); known != clients_.end()) return known->second;
-  // Those in use live on with what uses them.
-  if (clients_.size() >= kMaxClients) clients_.clear();
+  if (const auto known = clients_.find(key); known != clients_.end()) return known->second.registry;
   const Entry& entry = registries_.find(registry)->second;
+  const SteadyTime now = entry.services.clock.steady();
+  // Those in use live on with what uses them.
+  std::erase_if(clients_, [&](const auto& one) { return now - one.second.since > kKept; });
+  if (clients_.size() >= kMaxClients) clients_.clear();
   auto client = std::make_shared<upstream::RegistryClient>(*entry.options, transport_,
                                                            entry.services, authorization);
-  clients_.emplace(key, client);
+  clients_.emplace(key, Client{.registry = client, .since = now});
   return client;
 }
 

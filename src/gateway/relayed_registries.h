@@ -3,6 +3,7 @@
 // client in the name of each caller seen lately. One a worker, on that worker's thread.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -12,6 +13,7 @@
 #include <unordered_map>
 
 #include "async/task.h"
+#include "base/clock.h"
 #include "base/secret.h"
 #include "upstream/http_transport.h"
 #include "upstream/options.h"
@@ -23,6 +25,7 @@ namespace fairlead::gateway {
 class RelayedRegistries {
  public:
   static constexpr std::size_t kMaxClients = 256;
+  static constexpr std::chrono::minutes kKept{10};  // a caller's client, and so their login
 
   explicit RelayedRegistries(upstream::HttpTransport& transport) : transport_(transport) {}
 
@@ -53,7 +56,11 @@ class RelayedRegistries {
 
   upstream::HttpTransport& transport_;
   std::map<std::string, Entry, std::less<>> registries_;
-  std::unordered_map<std::string, std::shared_ptr<upstream::Registry>> clients_;
+  struct Client {
+    std::shared_ptr<upstream::Registry> registry;
+    SteadyTime since;
+  };
+  std::unordered_map<std::string, Client> clients_;
 };
 
 }  // namespace fairlead::gateway

@@ -63,10 +63,6 @@ async::Task<> TokenService::answer(Exchange& exchange) {
   if (method != "GET" && method != "POST") {
     co_return co_await respond_method_not_allowed(exchange, "GET, POST");
   }
-  const std::string key = limit_key(*auth::nobody(), exchange.client);
-  if (const auto wait = admission_.limits.admit(key, admission_.clock.steady())) {
-    co_return co_await respond_too_many(exchange, *wait);
-  }
   auto request = co_await read_request(exchange);
   if (!request) co_return co_await respond_error(exchange, request.error());
 
@@ -90,6 +86,11 @@ async::Task<> TokenService::answer(Exchange& exchange) {
   // Who that is, what they want, and what of it they get.
   const auto wanted = what_is_wanted(exchange, *request);
   auto identified = co_await identify(exchange, shown, wanted);
+  const auth::CallerPtr& own = identified ? identified->own : auth::nobody();
+  const std::string key = limit_key(*own, exchange.client);
+  if (const auto wait = admission_.limits.admit(key, admission_.clock.steady())) {
+    co_return co_await respond_too_many(exchange, *wait);
+  }
   if (!identified) {
     if (!is_refusal(identified.error())) {
       co_return co_await respond_error(exchange, identified.error());
@@ -127,14 +128,11 @@ std::vector<TokenService::Wanted> TokenService::what_is_wanted(
   return wanted;
 }
 
-// Whether it is for us to say who is shown: where it is not, their password is none of ours.
-bool TokenService::is_for_us(const Shown& shown, const std::vector<Wanted>& wanted) const {
-  if (auth::is_token(shown.password.reveal())) return true;
-  if (!wanted.empty()) {
-    return std::ranges::any_of(wanted, [](const Wanted& one) { return !one.is_relayed; });
-  }
-  const bool is_our_user = admission_.users != nullptr && admission_.users->contains(shown.user);
-  return is_our_user || admission_.relayed.size() == 0;
+// Whether it is for us to say who is shown. A name of our users' file is ours alone, whatever it is
+// shown for (the attack: a registry that collects the passwords of another's users).
+bool TokenService::is_for_us(const Shown& shown) const {
+  return admission_.relayed.size() == 0 || auth::is_token(shown.password.reveal()) ||
+         (admission_.users != nullptr && admission_.users->contains(shown.user));
 }
 
 async::Task<Result<TokenService::Identified>> TokenService::identify(
@@ -143,37 +141,44 @@ async::Task<Result<TokenService::Identified>> TokenService::identify(
   if (shown.user.empty() && shown.password.empty()) co_return identified;
 
   Result<void> outcome = client_error(Code::Unauthorized, "wrong user name or password");
-  const bool is_ours = is_for_us(shown, wanted);
-  if (is_ours) outcome = co_await identify_own(exchange, shown, identified);
-  // What is no good token of ours may be an upstream's: some give tokens for passwords.
-  const bool is_token = auth::is_token(shown.password.reveal());
-  if (outcome && is_token) co_return identified;
-
+  if (is_for_us(shown)) {
+    outcome = co_await identify_own(exchange, shown, identified);
+    // What is no good token of ours may be an upstream's: some give tokens for passwords.
+    if (outcome || !auth::is_token(shown.password.reveal())) {
+      if (!outcome) co_return std::unexpected(std::move(outcome.error()));
+      co_return identified;
+    }
+  }
+  // They are known to an upstream, or to nobody.
+  bool is_asked = false;
   for (const Wanted& one : wanted) {
     if (!one.is_relayed) continue;
     auto relayed = co_await relay(exchange, shown, one, identified);
-    if (relayed || !outcome) outcome = std::move(relayed);
+    if (relayed || !is_asked) outcome = std::move(relayed);
+    is_asked = true;
   }
-  if (wanted.empty() && (!is_ours || is_token)) {
-    outcome = co_await log_in_somewhere(exchange, shown, std::move(outcome), identified);
-  }
+  if (!is_asked) outcome = co_await identify_elsewhere(exchange, shown, wanted, identified);
   if (!outcome && !identified.is_relayed) co_return std::unexpected(std::move(outcome.error()));
   co_return identified;
 }
 
-// A login that says of no repository whose it is. Shown to one registry it can be tried; shown to
-// several, all but one would see a password for another. The first pull will tell.
-async::Task<Result<void>> TokenService::log_in_somewhere(Exchange& exchange, const Shown& shown,
-                                                         Result<void> outcome, Identified& out) {
+// For nothing of a registry that could say who they are. Shown to one, a login can be tried; shown
+// to several, all but one would see a password for another. And a client has one login for all that
+// a host has, so it comes along for what everybody may pull. Whom nobody has checked gets no more
+// than callers without credentials.
+async::Task<Result<void>> TokenService::identify_elsewhere(Exchange& exchange, const Shown& shown,
+                                                           const std::vector<Wanted>& wanted,
+                                                           Identified& out) {
   const bool is_token = auth::is_token(shown.password.reveal());
-  if (admission_.relayed.size() > 1 && !is_token) {
-    out.is_relayed = true;
-    co_return Result<void>{};
+  const bool is_login = wanted.empty();
+  if (is_login && admission_.relayed.size() == 1) {
+    const auto tried =
+        co_await log_in_upstream(exchange, shown, admission_.relayed.only(), std::string());
+    if (!tried) co_return std::unexpected(tried.error());
+    out.is_verified = true;
+  } else if (admission_.relayed.size() == 0 || (is_login && is_token)) {
+    co_return client_error(Code::Unauthorized, "wrong user name or password");
   }
-  if (admission_.relayed.size() != 1) co_return outcome;
-  const auto tried =
-      co_await log_in_upstream(exchange, shown, admission_.relayed.only(), std::string());
-  if (!tried) co_return std::unexpected(tried.error());
   out.is_relayed = true;
   co_return Result<void>{};
 }
@@ -225,6 +230,7 @@ async::Task<Result<void>> TokenService::relay(Exchange& exchange, const Shown& s
       exchange, shown, target.registry, auth::write_scope(target.remote_repository, actions));
   if (!authorization) co_return std::unexpected(std::move(authorization.error()));
   out.is_relayed = true;
+  out.is_verified = true;
   out.relayed.push_back({.registry = target.registry,
                          .repository = target.remote_repository,
                          .actions = actions,
@@ -240,7 +246,7 @@ auth::Caller TokenService::caller_to_seal(const std::string& user, const Identif
   auth::Caller caller{.kind = identified.own->kind, .name = identified.own->name};
   if (identified.is_relayed && !caller.is_identified()) {
     caller.kind = auth::Caller::Kind::Relayed;
-    caller.name = user;
+    if (identified.is_verified) caller.name = user;
   }
   std::vector<auth::Access> entries;
   for (const Wanted& one : wanted) {

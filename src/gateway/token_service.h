@@ -48,7 +48,8 @@ class TokenService {
     auth::CallerPtr own = auth::nobody();     // whom we know
     std::vector<auth::RelayedLogin> relayed;  // what upstreams gave
     WallTime expires = WallTime::max();       // the earliest of all
-    bool is_relayed = false;                  // an upstream knows them
+    bool is_relayed = false;                  // not ours: an upstream's, if anybody's
+    bool is_verified = false;                 // it has said so
   };
 
   std::vector<Wanted> what_is_wanted(const Exchange& exchange,
@@ -62,9 +63,9 @@ class TokenService {
                                                                       const Shown& shown,
                                                                       std::string registry,
                                                                       std::string scope);
-  async::Task<Result<void>> log_in_somewhere(Exchange& exchange, const Shown& shown,
-                                             Result<void> outcome, Identified& out);
-  [[nodiscard]] bool is_for_us(const Shown& shown, const std::vector<Wanted>& wanted) const;
+  async::Task<Result<void>> identify_elsewhere(Exchange& exchange, const Shown& shown,
+                                               const std::vector<Wanted>& wanted, Identified& out);
+  [[nodiscard]] bool is_for_us(const Shown& shown) const;
   [[nodiscard]] auth::Caller caller_to_seal(const std::string& user, const Identified& identified,
                                             const std::vector<Wanted>& wanted) const;
   async::Task<> respond(Exchange& exchange, auth::Caller caller);
