@@ -27,9 +27,11 @@ auth::Actions needed(oci::Action action) {
 
 std::string write_challenge(const Exchange& exchange, TokenError error) {
   const auto& operation = exchange.operation;
-  std::string text =
-      "Bearer realm=\"" + realm_of(exchange) + "\",service=\"" +
-      write_service({.authority = exchange.authority, .name_space = operation.name_space}) + "\"";
+  // A namespace is the client's own text: it must not end the quotes that it stands in.
+  const bool is_sound = is_authority(operation.name_space);
+  const std::string service = write_service(
+      {.authority = exchange.authority, .name_space = is_sound ? operation.name_space : ""});
+  std::string text = "Bearer realm=\"" + realm_of(exchange) + "\",service=\"" + service + "\"";
   if (!operation.repository.empty()) {
     text += ",scope=\"" + auth::write_scope(operation.repository, needed(operation.action)) + "\"";
   }
