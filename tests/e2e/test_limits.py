@@ -13,7 +13,6 @@ from testbed.faulty_upstream import FaultyUpstream
 from testbed.guarded import (  # noqa: F401
     ALICE,
     BOB,
-    fill,
     guarded,
     upstream,
     users,

@@ -31,7 +31,6 @@ from testbed.token_client import (
     manifest,
     post_token,
     scope,
-    token_of,
 )
 
 TEAM, PUBLIC, OTHER = (scope(name) for name in ("team/app", "public/app", "other/app"))
