@@ -101,11 +101,14 @@ def test_the_token_service_is_limited_too(upstream, users):
 
 
 def test_users_have_their_own_limits(upstream, users):
-    """From one address, as behind a gateway of an office; and with a token as with a password."""
+    """From one address, as in an office, once it is known who they are: to find that out is work,
+    and counts for the address. A token counts as the password does."""
     auth = {"users": users}
     with limited(upstream, auth=auth, requests_per_second=1) as gateway:
         alice, bob = ({"Authorization": basic(*user)} for user in (ALICE, BOB))
         token = bearer(get_token(gateway, None, scope("team/app"), user=ALICE))
+        for headers in (alice, bob, token):
+            assert fetch(gateway.url, TARGET, headers=headers).status == 200
         assert refusals(asked(gateway))
         assert fetch(gateway.url, TARGET, headers=alice).status == 200
         assert refusals(asked(gateway, headers=alice))
