@@ -67,7 +67,8 @@ def test_who_does_not_know_it_learns_nothing(gateway, user):
     headers = {"Authorization": basic(*user)} if user else {}
     for target in (manifest, lambda name: f"/v2/{name}/tags/list",
                    lambda name: blob(name, "sha256:" + 64 * "0")):
-        answers = [anonymized(fetch(gateway.url, target(name), headers=headers), name) for name in NEAR]
+        answers = [anonymized(fetch(gateway.url, target(name), headers=headers), name)
+                   for name in NEAR]
         assert all(answer == answers[-1] for answer in answers)
         assert answers[0][0] in (401, 404)
 

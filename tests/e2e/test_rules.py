@@ -11,7 +11,6 @@ from testbed.guarded import (  # noqa: F401
     REPOSITORIES,
     anonymized,
     assert_denied,
-    assert_unauthorized,
     configuration,
     fill,
     guarded,

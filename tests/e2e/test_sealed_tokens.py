@@ -61,11 +61,11 @@ def test_every_change_is_noticed(upstream, users):
         version, purpose, payload, footer = token.split(".")
         middle = len(payload) // 2
         other = "A" if payload[middle] != "A" else "B"
-        for changed in (f"v4.local.{payload[:middle]}{other}{payload[middle + 1:]}.{footer}",
-                        f"v4.local.{payload}", f"v4.local.{payload}.", f"v4.local.{payload[4:]}.{footer}",
-                        f"v4.local.{payload}.{footer}x", f"v4.public.{payload}.{footer}",
-                        f"v3.local.{payload}.{footer}", f"{token}=", f"v4.local..{footer}", token[:-4],
-                        token.swapcase()):
+        for changed in (
+                f"v4.local.{payload[:middle]}{other}{payload[middle + 1:]}.{footer}",
+                f"v4.local.{payload[4:]}.{footer}", f"v4.local..{footer}", f"v4.local.{payload}",
+                f"v4.local.{payload}.", f"v4.local.{payload}.{footer}x", token[:-4], f"{token}=",
+                f"v4.public.{payload}.{footer}", f"v3.local.{payload}.{footer}", token.swapcase()):
             assert_invalid(pull(gateway, changed))
         assert pull(gateway, token).status == 200
 

@@ -31,7 +31,6 @@ from testbed.token_client import (
     manifest,
     post_token,
     scope,
-    token_of,
 )
 
 TEAM, PUBLIC, OTHER = (scope(name) for name in ("team/app", "public/app", "other/app"))
@@ -83,10 +82,11 @@ def test_a_relay_makes_the_ping_ask(upstream):
         assert_unauthorized(fetch(gateway.url, "/v2/"))
 
 
-@pytest.mark.parametrize("target", [manifest("team/app"), manifest("team/app", "sha256:" + 64 * "0"),
-                                    blob("team/app", "sha256:" + 64 * "0"),
-                                    "/v2/team/app/tags/list",
-                                    "/v2/team/app/referrers/sha256:" + 64 * "0"])
+@pytest.mark.parametrize("target", [
+    manifest("team/app"), manifest("team/app", "sha256:" + 64 * "0"),
+    blob("team/app", "sha256:" + 64 * "0"), "/v2/team/app/tags/list",
+    "/v2/team/app/referrers/sha256:" + 64 * "0"],
+    ids=["tag", "manifest", "blob", "tags", "referrers"])
 def test_a_challenge_says_what_to_ask_for(asked, target):
     told = assert_unauthorized(fetch(asked.url, target), "team/app")
     assert told["realm"] == f"http://{asked.host}/token" and told["service"] == asked.host

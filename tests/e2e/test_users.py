@@ -58,7 +58,8 @@ def test_users_pull_and_nobody_else(upstream, users):
 
 @pytest.mark.parametrize("user", [
     (ALICE[0], "wrong"), (ALICE[0], ""), ("nobody", ALICE[1]), (ALICE[0], BOB[1]),
-    ("Alice", ALICE[1]), ("alice ", ALICE[1]), ("anonymous", ""), (ALICE[0], "x" * 300)], ids=lambda user: f"{user[0]!r}, {user[1][:20]!r}")
+    ("Alice", ALICE[1]), ("alice ", ALICE[1]), ("anonymous", ""), (ALICE[0], "x" * 300)],
+    ids=lambda user: f"{user[0]!r}, {user[1][:20]!r}")
 def test_who_is_not_let_in(upstream, users, user):
     with guarded(upstream, closed(users)) as gateway:
         assert_error(get_token(gateway, None, TEAM, user=user), 401, "UNAUTHORIZED")

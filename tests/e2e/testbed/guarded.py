@@ -76,7 +76,7 @@ def untouched(upstream, kind: str = "."):
     assert upstream.seen("*", kind)[before:] == []
 
 
-# -- fixtures: from testbed.guarded import asked, upstream, users  # noqa: F401 ---------------------
+# -- fixtures: from testbed.guarded import asked, upstream, users  # noqa: F401 ------------------
 
 PASSWORDS = {"alice": "alice's: pass word", "bob": "bob-has-another"}
 ALICE, BOB = PASSWORDS.items()

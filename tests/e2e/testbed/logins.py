@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Callable
 
-from .clients import join
-
 
 @dataclass(frozen=True)
 class Way:
