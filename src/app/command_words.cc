@@ -12,9 +12,11 @@ std::vector<std::string> rewrite_help(std::vector<std::string> words) {
   const auto is_option = [](const std::string& word) { return word.starts_with('-'); };
   const auto end = std::ranges::find_if(words, is_option);
   const auto help = std::find(words.begin(), end, "help");
-  // Only as the first word, or the first behind `cache`: elsewhere it may be a pattern.
+  // Only as the first word, or the first behind `cache` or `token`: elsewhere it may be a pattern.
   const auto at = help - words.begin();
-  if (help == end || at > 1 || (at == 1 && words.front() != "cache")) return words;
+  if (help == end || at > 1 || (at == 1 && words.front() != "cache" && words.front() != "token")) {
+    return words;
+  }
   words.erase(help);
   words.emplace_back("--help");
   return words;

@@ -17,6 +17,7 @@
 #include "app/command_words.h"
 #include "app/explain_command.h"
 #include "app/process.h"
+#include "app/token_command.h"
 #include "config/config.h"
 
 namespace {
@@ -87,6 +88,11 @@ int explain(const Options& options, const fairlead::app::ExplainCommand& command
   return config ? fairlead::app::run_explain_command(*config, command) : 1;
 }
 
+int manage_tokens(const Options& options, const fairlead::app::TokenCommand& command) {
+  const auto config = load(options);
+  return config ? fairlead::app::run_token_command(*config, command) : 1;
+}
+
 CLI::App* add_explain_command(CLI::App& app, Options& options,
                               fairlead::app::ExplainCommand& command) {
   auto* explain = app.add_subcommand(
@@ -137,6 +143,68 @@ CLI::App* add_cache_commands(CLI::App& app, Options& options,
   return cache;
 }
 
+void add_issue_options(CLI::App& issue, fairlead::app::TokenCommand& command) {
+  auto& wish = command.wish;
+  issue.add_option("--subject", wish.subject, "Whom it is for: the name that rules and logs have")
+      ->type_name("NAME");
+  issue
+      .add_option("--repository", wish.repositories,
+                  "What it gives: team/app; team/** for team and all below it; ** for everything; "
+                  "may be repeated; without: what auth.rules give to the subject")
+      ->type_name("NAME");
+  issue.add_option("--actions", wish.actions, "Of pull, push, delete, with commas (pull)")
+      ->type_name("ACTIONS");
+  issue.add_option("--lifetime", wish.lifetime, "30s, 15m, 7d (1h)")->type_name("DURATION");
+  issue.add_flag("--sealed", wish.is_sealed, "A sealed token of the gateway's own, not a JWT");
+  issue
+      .add_option("--key", command.key_file,
+                  "Private key (PEM), or HS secret, to sign with; without: the first secret of "
+                  "auth.jwt")
+      ->type_name("FILE");
+  issue.add_option("--algorithm", wish.algorithm, "HS256 ... HS512, RS256 ... RS512, ES256, ES384")
+      ->type_name("NAME");
+  issue.add_option("--kid", wish.kid, "Id of the key, for the token's header")->type_name("ID");
+  issue.add_option("--issuer", wish.issuer, "Claim iss; without: that of the entry of auth.jwt")
+      ->type_name("NAME");
+  issue
+      .add_option("--audience", wish.audience, "Claim aud; without: that of the entry of auth.jwt")
+      ->type_name("NAME");
+  issue
+      .add_option("--form", wish.form,
+                  "Of the claim access: distribution (exact names) or repositories (subtrees, "
+                  "everything); without: the one that fits")
+      ->check(CLI::IsMember({"distribution", "repositories"}))
+      ->type_name("FORM");
+}
+
+CLI::App* add_token_commands(CLI::App& app, Options& options,
+                             fairlead::app::TokenCommand& command) {
+  using fairlead::app::TokenVerb;
+  auto* token = app.add_subcommand("token", "Issue tokens, and tell what one says and is worth");
+  token->require_subcommand(1);
+  const auto add = [&](const char* name, TokenVerb verb, const char* description) {
+    auto* one = token->add_subcommand(name, description);
+    one->add_option("-c,--config", options.file, "Configuration file (YAML)")->type_name("FILE");
+    one->add_option("--cache-directory", options.overrides.cache_directory,
+                    "Where token.key is, when auth.keys names none")
+        ->type_name("PATH");
+    one->callback([&command, verb] { command.verb = verb; });
+    return one;
+  };
+  add_issue_options(*add("issue", TokenVerb::Issue,
+                         "Print a token for a docker login, or for an Authorization: Bearer"),
+                    command);
+  auto* inspect = add("inspect", TokenVerb::Inspect,
+                      "Tell what a token says and whether it is accepted; fetch no keys");
+  inspect->add_flag("--json", command.is_json, "Answer as JSON");
+  inspect
+      ->add_option("token", command.token,
+                   "Token; - or nothing: from standard input, for other users of this machine see "
+                   "what is on a command line")
+      ->type_name("TOKEN");
+  return token;
+}
+
 // The same as the parser would say less well; nullopt: all words that name commands do.
 std::optional<std::string> find_unknown_command(const CLI::App& app,
                                                 const std::vector<std::string>& words) {
@@ -170,6 +238,8 @@ int run(int argc, char** argv) {
   auto* cache_command = add_cache_commands(app, options, cache);
   fairlead::app::ExplainCommand explanation;
   auto* explain_command = add_explain_command(app, options, explanation);
+  fairlead::app::TokenCommand token;
+  auto* token_command = add_token_commands(app, options, token);
   auto* version_command = app.add_subcommand("version", "Print the version");
   app.add_subcommand("help", "Print help, also on a command: help cache");
 
@@ -190,6 +260,7 @@ int run(int argc, char** argv) {
     return 0;
   }
   if (explain_command->parsed()) return explain(options, explanation);
+  if (token_command->parsed()) return manage_tokens(options, token);
   if (cache_command->parsed()) return manage_cache(options, cache);
   return check_command->parsed() ? check(options) : serve(options);
 }

@@ -32,8 +32,7 @@ const CallerPtr& nobody() {
 }
 
 bool is_token(std::string_view password) {
-  return is_sealed_token(password) ||
-         (password.starts_with("eyJ") && std::ranges::count(password, '.') == 2);
+  return is_sealed_token(password) || is_jwt_shaped(password);
 }
 
 CallerPtr Authenticator::find(std::string_view authorization) const {

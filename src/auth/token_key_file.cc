@@ -31,14 +31,16 @@ std::unexpected<Error> failed(int error_number, const std::string& what, const s
   return std::unexpected(std::move(error));
 }
 
+enum class Owner { OursOnly, Any };
+
 // The attack: whoever knows the key gives themselves every right, so it must be nobody's but ours.
 // The group is the operator's choice: volumes of Kubernetes with an fsGroup are made readable to it
 // at every start.
-Result<void> check_owner(int fd, const std::string& path) {
+Result<void> check_owner(int fd, const std::string& path, Owner owner) {
   struct stat status{};
   if (::fstat(fd, &status) != 0) return failed(errno, "stat", path);
   if (!S_ISREG(status.st_mode)) return refused(Code::Denied, path, "is no regular file");
-  if (status.st_uid != ::geteuid() && status.st_uid != 0) {
+  if (owner == Owner::OursOnly && status.st_uid != ::geteuid() && status.st_uid != 0) {
     return refused(Code::Denied, path, "is owned by another user, who may know the key");
   }
   if ((status.st_mode & S_IRWXO) != 0) {
@@ -70,7 +72,7 @@ Result<Secret> read_key(int fd, const std::string& path) {
 }
 
 // nullopt: there is none.
-Result<std::optional<Secret>> read_file(const std::string& path) {
+Result<std::optional<Secret>> read_file(const std::string& path, Owner owner) {
   // Not blocking: it could be a pipe. The attack: a link, put there by somebody who may write to
   // the directory, to a file of ours whose contents they know.
   const UniqueFd fd(
@@ -81,7 +83,7 @@ Result<std::optional<Secret>> read_file(const std::string& path) {
                    "is a symbolic link, which is not followed: name the file itself (auth.keys)");
   }
   if (!fd) return failed(errno, "open", path);
-  if (auto checked = check_owner(fd.get(), path); !checked) {
+  if (auto checked = check_owner(fd.get(), path, owner); !checked) {
     return std::unexpected(std::move(checked.error()));
   }
   return read_key(fd.get(), path);
@@ -139,13 +141,21 @@ Result<void> make_file(const std::string& path) {
 }  // namespace
 
 Result<Secret> read_or_make_token_key(const std::string& path) {
-  auto key = read_file(path);
+  auto key = read_file(path, Owner::OursOnly);
   if (key && !*key) {
     if (auto made = make_file(path); !made) return std::unexpected(std::move(made.error()));
-    key = read_file(path);
+    key = read_file(path, Owner::OursOnly);
   }
   if (!key) return std::unexpected(std::move(key.error()));
   if (!*key) return refused(Code::NotFound, path, "was removed while it was made");
+  return **std::move(key);
+}
+
+Result<Secret> read_token_key(const std::string& path) {
+  auto key = read_file(path, Owner::Any);
+  if (!key) return std::unexpected(std::move(key.error()));
+  if (!*key)
+    return refused(Code::NotFound, path, "is not there: the gateway makes it when it starts");
   return **std::move(key);
 }
 

@@ -18,4 +18,9 @@ namespace fairlead::auth {
 // holds no key; it is left as it is), NotFound, NoSpace, Io.
 Result<Secret> read_or_make_token_key(const std::string& path);
 
+// For commands beside the gateway, which make none: a key of theirs the gateway, which is another
+// user, could not read. Nor do they mind that it is the gateway's user who owns it. The same
+// errors; NotFound: there is none yet.
+Result<Secret> read_token_key(const std::string& path);
+
 }  // namespace fairlead::auth

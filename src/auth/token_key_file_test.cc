@@ -160,5 +160,24 @@ TEST_F(TokenKeyFileTest, SaysWhereItCannotBeMade) {
   EXPECT_TRUE(key.error().context.contains("auth.keys")) << key.error().context;
 }
 
+TEST_F(TokenKeyFileTest, ACommandReadsItAndMakesNone) {
+  const auto none = read_token_key(path_);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, Code::NotFound);
+  EXPECT_EQ(files(), 0U);
+
+  put(key_ + "\n");
+  EXPECT_EQ(read_token_key(path_)->reveal(), key_);
+  put(key_ + "\n", 0604);
+  EXPECT_EQ(read_token_key(path_).error().code, Code::Denied);
+}
+
+TEST_F(TokenKeyFileTest, ACommandReadsTheKeyOfTheGatewaysUser) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  put(key_ + "\n");
+  ASSERT_EQ(::chown(path_.c_str(), 12345, 12345), 0);
+  EXPECT_TRUE(read_token_key(path_));
+}
+
 }  // namespace
 }  // namespace fairlead::auth

@@ -40,10 +40,10 @@ def binary():
     return os.environ.get("FAIRLEAD_BINARY") or str(_ROOT / "build" / "release" / "fairlead")
 
 
-def run(*arguments, env=None, timeout=20):
+def run(*arguments, env=None, timeout=20, stdin=""):
     """One command to its end: `run("check", "--config", path)`. Has returncode, stdout, stderr."""
-    return subprocess.run([binary(), *map(str, arguments)], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=timeout,
+    return subprocess.run([binary(), *map(str, arguments)], input=stdin, capture_output=True,
+                          text=True, timeout=timeout,
                           env={**{key: value for key, value in os.environ.items()
                                   if key not in _WITHOUT}, **(env or {})})
 
