@@ -26,53 +26,53 @@ bool has_several(const http::Request& request, std::string_view name) {
 
 }  // namespace
 
-// False: answered.
-async::Task<bool> Gateway::count(Exchange& exchange) {
+// Counts the request for its caller, or, as long as they are not known, for their address. How long
+// they have to wait, where it is one too many.
+std::optional<std::chrono::seconds> Gateway::count(Exchange& exchange) {
+  if (!admission_.limits.is_enabled()) return std::nullopt;
   exchange.limit_key = limit_key(*exchange.caller, exchange.client);
-  const auto wait = admission_.limits.admit(exchange.limit_key, admission_.clock.steady());
-  if (!wait) co_return true;
-  co_await respond_too_many(exchange, *wait);
-  co_return false;
+  return admission_.limits.admit(exchange.limit_key, admission_.clock.steady());
 }
 
 // False: answered.
 async::Task<bool> Gateway::identify(Exchange& exchange) {
   exchange.caller = auth::nobody();
   const std::string_view authorization = exchange.request.find("Authorization");
-  if (authorization.empty()) co_return co_await count(exchange);
+  std::optional<Error> refused;
+  if (!authorization.empty()) {
+    auto caller = co_await caller_of(exchange, authorization);
+    if (caller) {
+      exchange.caller = *std::move(caller);
+      exchange.record.caller = auth::label_of(*exchange.caller);
+    } else {
+      refused = std::move(caller.error());
+    }
+  }
+  if (const auto wait = count(exchange)) {
+    co_await respond_too_many(exchange, *wait);
+    co_return false;
+  }
+  if (!refused) co_return true;
+  if (refused->origin == Origin::Client && refused->code == Code::Unauthorized) {
+    co_await respond_unauthorized(exchange, TokenError::InvalidToken, std::move(refused->context));
+  } else {
+    co_await respond_error(exchange, *refused);
+  }
+  co_return false;
+}
+
+async::Task<Result<auth::CallerPtr>> Gateway::caller_of(const Exchange& exchange,
+                                                        std::string_view authorization) {
   // The attack: what stands in front of us looks at one of them, and we at another.
   if (has_several(exchange.request, "Authorization")) {
-    co_await respond_error(exchange, 400, oci::ErrorCode::Unauthorized,
-                           "there is more than one Authorization header");
-    co_return false;
+    co_return client_error(Code::InvalidArgument, "there is more than one Authorization header");
   }
-  const bool is_relayed = admission_.relayed.contains(exchange.target.registry);
-  if (is_relayed && auth::is_basic(authorization)) {
-    // The pair is the upstream's to judge, by way of the token service.
-    if (!co_await count(exchange)) co_return false;
-    co_await respond_unauthorized(exchange, TokenError::None, "get a token for this");
-    co_return false;
+  if (auto known = admission_.authenticator.find(authorization)) co_return known;
+  if (admission_.relayed.contains(exchange.target.registry) && auth::is_basic(authorization)) {
+    co_return client_error(Code::Unauthorized, "the token service takes passwords for this");
   }
-  if (auto known = admission_.authenticator.find(authorization)) {
-    exchange.caller = std::move(known);
-  } else {
-    auto caller =
-        co_await admission_.authenticator.authenticate(std::string(authorization), exchange.client);
-    // Who they really are nobody knows: it counts for their address.
-    if (!caller && !co_await count(exchange)) co_return false;
-    if (!caller && caller.error().code == Code::Unauthorized) {
-      co_await respond_unauthorized(exchange, TokenError::InvalidToken,
-                                    std::move(caller.error().context));
-      co_return false;
-    }
-    if (!caller) {
-      co_await respond_error(exchange, caller.error());
-      co_return false;
-    }
-    exchange.caller = *std::move(caller);
-  }
-  exchange.record.caller = auth::label_of(*exchange.caller);
-  co_return co_await count(exchange);
+  co_return co_await admission_.authenticator.authenticate(std::string(authorization),
+                                                           exchange.client);
 }
 
 async::Task<> Gateway::answer_ping(Exchange& exchange) {
@@ -84,20 +84,26 @@ async::Task<> Gateway::answer_ping(Exchange& exchange) {
   co_await respond_text(exchange, 200, "application/json", "{}");
 }
 
+async::Task<> Gateway::respond_not_granted(Exchange& exchange, auth::Refusal refusal) {
+  switch (refusal.kind) {
+    case auth::Refusal::Kind::NoCaller:
+      co_return co_await respond_unauthorized(exchange, TokenError::None,
+                                              std::move(refusal.message));
+    case auth::Refusal::Kind::OtherScope:
+      co_return co_await respond_unauthorized(exchange, TokenError::InsufficientScope,
+                                              std::move(refusal.message));
+    case auth::Refusal::Kind::Denied:
+      co_return co_await respond_error(exchange, 403, oci::ErrorCode::Denied,
+                                       std::move(refusal.message));
+  }
+}
+
 // Whether there is such a route is for those to know who may see what it leads to.
 async::Task<> Gateway::respond_unrouted(Exchange& exchange, const routing::Unrouted& unrouted) {
   const auto grant =
       auth::authorize(admission_.policy, *exchange.caller,
                       {.repository = unrouted.name, .action = exchange.operation.action});
-  if (!grant && grant.error().kind != auth::Refusal::Kind::Denied) {
-    const auto why = grant.error().kind == auth::Refusal::Kind::OtherScope
-                         ? TokenError::InsufficientScope
-                         : TokenError::None;
-    co_return co_await respond_unauthorized(exchange, why, grant.error().message);
-  }
-  if (!grant) {
-    co_return co_await respond_error(exchange, 403, oci::ErrorCode::Denied, grant.error().message);
-  }
+  if (!grant) co_return co_await respond_not_granted(exchange, grant.error());
   co_await respond_error(exchange, 404, oci::ErrorCode::NameUnknown, "no route for this name");
 }
 
@@ -105,11 +111,6 @@ async::Task<> Gateway::respond_unrouted(Exchange& exchange, const routing::Unrou
 async::Task<std::optional<auth::Grant>> Gateway::authorize(Exchange& exchange) {
   const routing::Target& target = exchange.target;
   const routing::RoutePolicy& policy = *target.policy;
-  if (!policy.admits(target.remote_repository)) {
-    co_await respond_error(exchange, 403, oci::ErrorCode::Denied,
-                           "the route does not serve this repository");
-    co_return std::nullopt;
-  }
   auto grant = auth::authorize(
       admission_.policy, *exchange.caller,
       {.repository = target.name,
@@ -119,15 +120,13 @@ async::Task<std::optional<auth::Grant>> Gateway::authorize(Exchange& exchange) {
        .is_capability = policy.is_capability,
        .is_relayed = admission_.relayed.contains(target.registry),
        .relayed = exchange.caller->relayed_to(target.registry, target.remote_repository)});
-  if (!grant && grant.error().kind == auth::Refusal::Kind::Denied) {
-    co_await respond_error(exchange, 403, oci::ErrorCode::Denied, grant.error().message);
+  if (!grant) {
+    co_await respond_not_granted(exchange, grant.error());
     co_return std::nullopt;
   }
-  if (!grant) {
-    const auto why = grant.error().kind == auth::Refusal::Kind::OtherScope
-                         ? TokenError::InsufficientScope
-                         : TokenError::None;
-    co_await respond_unauthorized(exchange, why, grant.error().message);
+  if (!policy.admits(target.remote_repository)) {
+    co_await respond_error(exchange, 403, oci::ErrorCode::Denied,
+                           "the route does not serve this repository");
     co_return std::nullopt;
   }
   exchange.registry = registries_.find(target.registry)->second;

@@ -31,7 +31,7 @@ ClientLimits::ClientLimits(const http::Limits& limits)
     : requests_per_second_(limits.requests_per_second), bandwidth_(limits.bandwidth) {}
 
 std::optional<std::chrono::seconds> ClientLimits::admit(std::string_view key, SteadyTime now) {
-  if (requests_per_second_ == 0 && bandwidth_ == 0) return std::nullopt;
+  if (!is_enabled()) return std::nullopt;
   const auth::Fingerprint fingerprint = keyed_hash_.of(key);
   Shard& shard = shard_of(fingerprint);
   const std::lock_guard lock(shard.mutex);

@@ -41,6 +41,7 @@ class ClientLimits {
   [[nodiscard]] SteadyTime::duration take_bytes(std::string_view key, std::uint64_t bytes,
                                                 SteadyTime now);
 
+  [[nodiscard]] bool is_enabled() const { return requests_per_second_ > 0 || bandwidth_ > 0; }
   [[nodiscard]] bool paces() const { return bandwidth_ > 0; }
 
   // What to send between two calls of take_bytes(): an eighth of a second's worth, 16 KiB to 1 MiB.

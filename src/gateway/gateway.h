@@ -64,8 +64,11 @@ class Gateway {
 
   // admit.cc
   async::Task<bool> identify(Exchange& exchange);
-  async::Task<bool> count(Exchange& exchange);
+  async::Task<Result<auth::CallerPtr>> caller_of(const Exchange& exchange,
+                                                 std::string_view authorization);
+  std::optional<std::chrono::seconds> count(Exchange& exchange);
   async::Task<std::optional<auth::Grant>> authorize(Exchange& exchange);
+  async::Task<> respond_not_granted(Exchange& exchange, auth::Refusal refusal);
   async::Task<> respond_unrouted(Exchange& exchange, const routing::Unrouted& unrouted);
   async::Task<> answer_ping(Exchange& exchange);
   void relay(Exchange& exchange);
