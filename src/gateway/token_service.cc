@@ -20,6 +20,7 @@ namespace {
 using std::chrono::seconds;
 
 constexpr seconds kMinLifetime{60};           // as clients want to read it
+constexpr int kMaxRelayed = 10;               // logins at upstreams that one request may cost
 constexpr std::size_t kMaxToken = 28 * 1024;  // a request's head may have 32 KiB in all
 constexpr std::string_view kIdentityToken = "<token>";
 
@@ -114,16 +115,16 @@ std::vector<TokenService::Wanted> TokenService::what_is_wanted(
                                  .authority = service.authority,
                                  .name_space = service.name_space,
                                  .repository = scope.name});
-    if (!target) {
-      wanted.push_back({.name = std::move(target.error().name), .actions = scope.actions});
-      continue;
+    Wanted one{.name = target ? target->name : std::move(target.error().name),
+               .actions = scope.actions};
+    if (target) one.target = *std::move(target);
+    one.is_relayed = one.target && admission_.relayed.contains(one.target->registry);
+    const auto same = std::ranges::find(wanted, one.name, &Wanted::name);
+    if (same != wanted.end()) {
+      same->actions = same->actions | one.actions;
+    } else {
+      wanted.push_back(std::move(one));
     }
-    const bool is_relayed = admission_.relayed.contains(target->registry);
-    std::string name = target->name;
-    wanted.push_back({.name = std::move(name),
-                      .actions = scope.actions,
-                      .target = *std::move(target),
-                      .is_relayed = is_relayed});
   }
   return wanted;
 }
@@ -150,14 +151,14 @@ async::Task<Result<TokenService::Identified>> TokenService::identify(
     }
   }
   // They are known to an upstream, or to nobody.
-  bool is_asked = false;
+  int asked = 0;
   for (const Wanted& one : wanted) {
-    if (!one.is_relayed) continue;
+    if (!one.is_relayed || asked == kMaxRelayed) continue;
     auto relayed = co_await relay(exchange, shown, one, identified);
-    if (relayed || !is_asked) outcome = std::move(relayed);
-    is_asked = true;
+    if (relayed || asked == 0) outcome = std::move(relayed);
+    ++asked;
   }
-  if (!is_asked) outcome = co_await identify_elsewhere(exchange, shown, wanted, identified);
+  if (asked == 0) outcome = co_await identify_elsewhere(exchange, shown, wanted, identified);
   if (!outcome && !identified.is_relayed) co_return std::unexpected(std::move(outcome.error()));
   co_return identified;
 }
