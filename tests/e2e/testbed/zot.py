@@ -6,7 +6,8 @@
 
 `policies` maps patterns of repositories to zot's own words. With `tokens`, a `TokenServer`, zot
 takes Bearer tokens of that server and nothing else. It is installed by scripts/setup --test where
-Go can build it; `missing_reason` says why a test cannot have one.
+Go can build it; `missing_reason` says why a test cannot have one, and testbed/zot_stand_in.py is
+what there is then.
 """
 
 import json
