@@ -117,9 +117,13 @@ async::Task<Result<Login>> RelayedLogins::begin(std::string endpoint, std::strin
   co_return Login{.authorization = authorization_};
 }
 
-async::Task<Result<std::optional<Login>>> RelayedLogins::after_refusal(std::string, std::string,
-                                                                       std::vector<std::string>,
-                                                                       Login) {
+// A token that is good but not for this will not get better by logging in again.
+async::Task<Result<std::optional<Login>>> RelayedLogins::after_refusal(
+    std::string, std::string, std::vector<std::string> headers, Login) {
+  const auto challenge = choose_challenge(headers);
+  if (challenge && challenge->parameter("error") == "insufficient_scope") {
+    co_return upstream_error(Code::Denied, Retry::No, "the caller may not have this");
+  }
   co_return std::nullopt;
 }
 

@@ -158,6 +158,22 @@ TEST_F(RelayTest, AClientShowsItAndNothingElse) {
   EXPECT_TRUE(token_service_.requests().empty());
 }
 
+TEST_F(RelayTest, ATokenThatIsNotForThisIsARefusal) {
+  options_.url = server_.url();
+  challenge_ += R"(,error="insufficient_scope")";
+  credentials_ = std::make_unique<CredentialSource>(options_, pool_, clock_);
+  RegistryClient client(options_, transport_,
+                        {.tokens = tokens_,
+                         .credentials = *credentials_,
+                         .quotas = quotas_,
+                         .clock = clock_,
+                         .log = log_},
+                        Secret("Bearer mine"));
+  const auto head = run(client.head_manifest("r", "latest", ""));
+  ASSERT_FALSE(head);
+  EXPECT_EQ(head.error().code, Code::Denied);
+}
+
 TEST_F(RelayTest, AnErrorThatQuotesTheTokenIsNotPassedOn) {
   options_.url = server_.url();
   credentials_ = std::make_unique<CredentialSource>(options_, pool_, clock_);
