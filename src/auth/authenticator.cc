@@ -92,7 +92,7 @@ async::Task<Result<CallerPtr>> Authenticator::check_password(std::string user, S
       co_return std::unexpected(Error{.code = Code::TooManyRequests,
                                       .origin = Origin::Client,
                                       .context = "too many failed logins from your address",
-                                      .retry_after = *wait});
+                                      .retry_after = wait});
     }
     const auto is_right = co_await services_.users->check(user, std::move(password));
     if (!is_right) co_return std::unexpected(is_right.error());
