@@ -38,20 +38,22 @@ bool is_token(std::string_view password) {
 CallerPtr Authenticator::find(std::string_view authorization) const {
   const std::string_view token = bearer_token(authorization);
   if (token.empty()) return nullptr;
-  const auto found = remembered_.find(hash_.of(token));
-  if (found == remembered_.end() || services_.clock.wall() >= found->second.until) return nullptr;
-  return found->second.caller;
+  const Fingerprint fingerprint = hash_.of(token);
+  for (const Memory* memory : {&recent_, &older_}) {
+    const auto found = memory->find(fingerprint);
+    if (found == memory->end()) continue;
+    return services_.clock.wall() < found->second.until ? found->second.caller : nullptr;
+  }
+  return nullptr;
 }
 
+// Nothing is searched for what may be forgotten: where every pull brings a token of its own, that
+// would cost more than the checks that it saves. Forgetting a good one costs one check.
 void Authenticator::remember(std::string_view token, const CallerPtr& caller) {
-  const WallTime now = services_.clock.wall();
-  if (remembered_.size() >= kMaxRemembered) {
-    std::erase_if(remembered_, [&](const auto& entry) { return now >= entry.second.until; });
-    // All good still: any will do, it costs one check.
-    if (remembered_.size() >= kMaxRemembered) remembered_.erase(remembered_.begin());
-  }
-  const WallTime until = std::min<WallTime>(caller->expires, now + kRememberedFor);
-  remembered_.insert_or_assign(hash_.of(token), Remembered{.caller = caller, .until = until});
+  if (recent_.size() >= kMaxRemembered / 2) older_ = std::exchange(recent_, {});
+  const WallTime until =
+      std::min<WallTime>(caller->expires, services_.clock.wall() + kRememberedFor);
+  recent_.insert_or_assign(hash_.of(token), Remembered{.caller = caller, .until = until});
 }
 
 async::Task<Result<CallerPtr>> Authenticator::authenticate(std::string authorization,
@@ -90,7 +92,7 @@ async::Task<Result<CallerPtr>> Authenticator::check_password(std::string user, S
       co_return std::unexpected(Error{.code = Code::TooManyRequests,
                                       .origin = Origin::Client,
                                       .context = "too many failed logins from your address",
-                                      .retry_after = *wait});
+                                      .retry_after = wait});
     }
     const auto is_right = co_await services_.users->check(user, std::move(password));
     if (is_right && !*is_right) {

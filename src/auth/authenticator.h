@@ -67,12 +67,15 @@ class Authenticator {
     WallTime until;
   };
 
+  using Memory = std::unordered_map<Fingerprint, Remembered, FingerprintHash>;  // by token
+
   void remember(std::string_view token, const CallerPtr& caller);
 
   AuthServices services_;
   KeyFetcher& fetcher_;
   KeyedHash hash_;
-  std::unordered_map<Fingerprint, Remembered, FingerprintHash> remembered_;  // by token
+  Memory recent_;  // at most half of kMaxRemembered
+  Memory older_;   // what was recent before; forgotten all at once when recent_ is full
 };
 
 // Of callers without credentials.
