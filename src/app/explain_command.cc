@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/explain_command.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "auth/actions.h"
@@ -23,7 +24,9 @@ auth::Caller caller_called(const config::Config& config, const std::string& name
     const auto file = auth::HtpasswdFile::read(config.auth.users);
     is_user = file && file->find(name) != nullptr;
   }
-  if (!is_user && config.auth.jwt.empty()) {
+  const bool has_relayed =
+      std::ranges::any_of(config.registries, &upstream::RegistryOptions::relays_credentials);
+  if (!is_user && !has_relayed && config.auth.jwt.empty()) {
     std::fprintf(stderr, "fairlead: warning: nobody can log in as %s: no such user is configured\n",
                  name.c_str());
   }

@@ -20,9 +20,9 @@ std::string label_of(const Caller& caller) {
     case Caller::Kind::User:
       return caller.name;
     case Caller::Kind::Issued:
-      return "jwt:" + caller.name;
+      return caller.name.empty() ? "jwt" : "jwt:" + caller.name;
     case Caller::Kind::Relayed:
-      return "relayed:" + caller.name;
+      return caller.name.empty() ? "relayed" : "relayed:" + caller.name;
   }
   return {};
 }

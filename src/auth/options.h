@@ -18,6 +18,7 @@ struct AuthOptions {
   std::string users;  // htpasswd file; empty: none
   std::vector<JwtIssuerOptions> jwt;
   PolicyOptions policy;
+  bool is_open_by_default = true;  // nobody has said what callers without credentials may
 
   // Whether there is anything that a caller could show.
   [[nodiscard]] bool knows_callers() const { return !users.empty() || !jwt.empty(); }

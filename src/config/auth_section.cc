@@ -39,17 +39,19 @@ void read_keys(const Value& keys, std::vector<Secret>& out) {
   }
 }
 
-void read_users(const Value& users, std::string& out) {
+// The users, where they can be known.
+std::optional<auth::HtpasswdFile> read_users(const Value& users, std::string& out) {
   const auto text = users.file_text(auth::HtpasswdFile::kMaxBytes);
   if (const auto path = users.text()) out = *path;
-  if (!text) return;
-  const auto file = auth::HtpasswdFile::parse(*text);
+  if (!text) return std::nullopt;
+  auto file = auth::HtpasswdFile::parse(*text);
   if (!file) {
     for (const auto& problem : file.error()) users.problem(auth::to_string(problem));
-    return;
+    return std::nullopt;
   }
   for (const auto& warning : file->warnings()) users.warning(auth::to_string(warning));
   if (file->size() == 0) users.warning("holds no users yet");
+  return *std::move(file);
 }
 
 std::optional<auth::JwtAlgorithm> read_algorithm(Section& issuer) {
@@ -83,6 +85,11 @@ void read_key(Section& issuer, const std::string& kid, auth::JwtIssuerOptions& o
   if (secret) {
     material = secret->secret();
   } else if (auto text = pem->file_text(kMaxPem)) {
+    if (text->contains("PRIVATE KEY")) {
+      pem->warning(
+          "is a private key: the public one is enough here, and whoever gets this file "
+          "makes tokens");
+    }
     material = Secret(*std::move(text));
   }
   if (!material) return;
@@ -145,9 +152,30 @@ void read_rule(Section& section, auth::Rule& out) {
   }
 }
 
-// What can never come to anything, though each part of it is right.
+bool is_for_somebody(std::string_view who) { return who != "*" && who != auth::kAnonymousName; }
+
+// A misspelt name in a rule that is to shut something shuts nothing.
+void check_names(const Section& section, const auth::AuthOptions& out,
+                 const std::optional<auth::HtpasswdFile>& users) {
+  if (!users || !out.jwt.empty() || !out.policy.rules) return;
+  for (const auth::Rule& rule : *out.policy.rules) {
+    for (const std::string& who : rule.who) {
+      if (!is_for_somebody(who) || users->find(who) != nullptr) continue;
+      section.self().warning("the rule on line " + std::to_string(rule.line) +
+                             ": there is no user " + in_quotes(who));
+    }
+  }
+}
+
+// What can never come to anything, though each part of it is right; and what shuts less than it
+// seems to.
 void check_reach(const Section& section, const auth::AuthOptions& out) {
   const bool has_rules = out.policy.rules.has_value();
+  if (out.is_open_by_default && (out.knows_callers() || has_rules)) {
+    section.self().warning(
+        "says who callers are, but who shows nothing may pull everything as well: write "
+        "anonymous: [] to require a caller, or anonymous: [pull] if that is meant");
+  }
   if (out.policy.anonymous.empty() && !out.knows_callers() && !has_rules) {
     section.self().warning(
         "lets in nobody: anonymous is empty, and there are neither users nor jwt; only routes "
@@ -171,7 +199,9 @@ auth::Actions read_actions(const Value& list) {
     const auto word = item.text();
     if (!word) continue;
     const auto action = auth::parse_action(*word);
-    if (!action) item.problem(in_quotes(*word) + " is none of pull, push, delete");
+    if (!action) {
+      item.problem(in_quotes(*word) + " is none of pull, push, delete; [] is for nothing");
+    }
     actions = actions | action.value_or(auth::Actions{});
   }
   return actions;
@@ -184,7 +214,10 @@ std::vector<std::string> read_globs(const Value& list) {
     if (!text) continue;
     if (!oci::is_repository_glob(*text)) {
       item.problem(in_quotes(*text) +
-                   " is no pattern of repository names: lower case, digits, / . _ - and * or **");
+                   (text->contains(':')
+                        ? " is no pattern of repository names: leave address and port out"
+                        : " is no pattern of repository names: lower case, digits, / . _ - and * "
+                          "or **"));
       continue;
     }
     globs.push_back(*std::move(text));
@@ -198,8 +231,10 @@ void read_auth(Section& section, auth::AuthOptions& out) {
   section.duration("token_ttl", out.token_ttl, 60s, 24h);
   if (const auto anonymous = section.find("anonymous")) {
     out.policy.anonymous = read_actions(*anonymous);
+    out.is_open_by_default = false;
   }
-  if (const auto users = section.find("users")) read_users(*users, out.users);
+  std::optional<auth::HtpasswdFile> users;
+  if (const auto value = section.find("users")) users = read_users(*value, out.users);
   if (const auto jwt = section.find("jwt")) {
     for (const Value& item : jwt->items(kMaxIssuers)) {
       item.section([&](Section& issuer) { read_issuer(issuer, out.jwt.emplace_back()); });
@@ -211,6 +246,13 @@ void read_auth(Section& section, auth::AuthOptions& out) {
       item.section([&](Section& rule) { read_rule(rule, out.policy.rules->emplace_back()); });
     }
   }
+  const auto is_about_strangers = [](const auth::Rule& rule) {
+    return rule.is_for(auth::Caller());
+  };
+  if (out.policy.rules && std::ranges::any_of(*out.policy.rules, is_about_strangers)) {
+    out.is_open_by_default = false;
+  }
+  check_names(section, out, users);
   check_reach(section, out);
 }
 

@@ -153,10 +153,28 @@ TEST_F(AuthSection, ARegistryRelaysOrHasCredentials) {
   EXPECT_THAT(found[0], HasSubstr("keep one"));
 }
 
+TEST_F(AuthSection, RulesThatAreAboutNothingAreWarnedOf) {
+  const std::string routes = "routes: [{match: team/, to: ghcr.io/team/}]\n";
+  const auto warnings = [&](const std::string& rule) {
+    return good(routes + "auth: {anonymous: [], users: /users, rules: [" + rule + "]}").warnings;
+  };
+  EXPECT_THAT(warnings("{who: alice, repositories: ['team/**', '**/secret'], actions: []}"),
+              IsEmpty());
+  EXPECT_THAT(warnings("{who: alice, repositories: ['ghcr.io/team/**'], actions: []}"),
+              ElementsAre(HasSubstr("matches no name that a route has")));
+  EXPECT_THAT(warnings("{who: alcie, repositories: ['team/**'], actions: []}"),
+              ElementsAre(HasSubstr("there is no user \"alcie\"")));
+}
+
 TEST_F(AuthSection, WhereSomebodyThoughtOfItNobodyIsWarnedOfStrangers) {
   EXPECT_THAT(good("server: {listen: '0.0.0.0:5000'}").warnings,
               ElementsAre(HasSubstr("nobody is asked who they are")));
-  EXPECT_THAT(good("server: {listen: '0.0.0.0:5000'}\nauth: {users: /users}").warnings, IsEmpty());
+  EXPECT_THAT(good("server: {listen: '0.0.0.0:5000'}\nauth: {token_ttl: 10m}").warnings,
+              ElementsAre(HasSubstr("nobody is asked who they are")));
+  EXPECT_THAT(good("server: {listen: '0.0.0.0:5000'}\nauth: {users: /users}").warnings,
+              ElementsAre(HasSubstr("who shows nothing may pull everything as well")));
+  EXPECT_THAT(good("server: {listen: '0.0.0.0:5000'}\nauth: {anonymous: [pull]}").warnings,
+              IsEmpty());
   EXPECT_THAT(good("auth: {anonymous: []}").warnings, ElementsAre(HasSubstr("lets in nobody")));
 }
 

@@ -11,6 +11,7 @@
 #include "config/document.h"
 #include "config/layers.h"
 #include "config/schema.h"
+#include "oci/glob.h"
 #include "routing/router.h"
 
 namespace fairlead::config {
@@ -26,9 +27,40 @@ std::vector<routing::RegistryName> names_of(
   return out;
 }
 
+// Patterns that together match every qualified name that a route has.
+std::vector<std::string> names_of_routes(const Config& config) {
+  std::vector<std::string> names;
+  for (const routing::RouteOptions& route : config.routes) {
+    std::string name = route.name_space.value_or(route.host.value_or(""));
+    if (const auto star = name.find('*'); star != std::string::npos) name.replace(star, 1, "**");
+    if (!name.empty()) name += "/";
+    name += route.match.value_or("");
+    if (name.empty() || name.ends_with('/')) name += "**";
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
+// The attack, by oneself: a rule that is to shut something, and is about a name that nothing has.
+void check_rules(const Config& config, Section& root) {
+  const auto auth = root.find("auth");
+  if (!auth || !config.auth.policy.rules) return;
+  const auto names = names_of_routes(config);
+  for (const auth::Rule& rule : *config.auth.policy.rules) {
+    for (const std::string& pattern : rule.repositories) {
+      const bool is_met = std::ranges::any_of(
+          names, [&](const std::string& name) { return oci::globs_overlap(name, pattern); });
+      if (is_met) continue;
+      auth->warning("the rule on line " + std::to_string(rule.line) + ": " + in_quotes(pattern) +
+                    " matches no name that a route has; rules are about what clients write behind "
+                    "the gateway's address");
+    }
+  }
+}
+
 void read_all(Section& root, Config& out) {
   root.section("auth", [&](Section& auth) { read_auth(auth, out.auth); });
-  const bool is_open = !root.find("auth");  // nobody has thought about who may
+  const bool is_open = out.auth.is_open_by_default && !out.auth.knows_callers();
   root.section("server", [&](Section& server) { read_server(server, is_open, out.server); });
   root.section("registries", [&](Section& section) { read_registries(section, out.registries); });
   root.section("cache", [&](Section& cache) { read_cache(cache, out.registries, out.cache); });
@@ -40,6 +72,7 @@ void read_all(Section& root, Config& out) {
   } else {
     out.routes = routing::default_routes(names_of(out.registries));
   }
+  check_rules(out, root);
   root.not_built({"admin"});
 }
 

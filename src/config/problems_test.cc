@@ -260,7 +260,7 @@ TEST(Problems, Routes) {
       {"routes: [{match: a, to: ghcr.io/a, allow: []}]",
        "f.yaml:1: routes[0].allow: must hold pull: a route that allows nothing is no route"},
       {"routes: [{match: a, to: ghcr.io/a, allow: [pull, eat]}]",
-       "f.yaml:1: routes[0].allow[1]: \"eat\" is none of pull, push, delete"},
+       "f.yaml:1: routes[0].allow[1]: \"eat\" is none of pull, push, delete; [] is for nothing"},
   });
 }
 

@@ -99,11 +99,19 @@ void read_credentials(Section& registry, RegistryOptions& out) {
 }
 
 // The attack: anybody between us and the registry reads the password, and can answer in its place.
+// There is nobody between us and ourselves.
+bool is_exposed(std::string_view url) {
+  if (!url.starts_with("http://")) return false;
+  url.remove_prefix(7);
+  return !url.starts_with("127.") && !url.starts_with("localhost") && !url.starts_with("[::1]");
+}
+
 void warn_of_plain_http(const Section& registry, const RegistryOptions& out) {
-  if (!out.credentials && out.credential_helper.empty() && !out.relays_credentials) return;
-  const auto is_plain = [](std::string_view url) { return url.starts_with("http://"); };
-  if (is_plain(out.url) || std::ranges::any_of(out.mirrors, is_plain)) {
-    registry.self().warning("sends its credentials over http:// without encryption");
+  const bool has_own = out.credentials || !out.credential_helper.empty();
+  if (!has_own && !out.relays_credentials) return;
+  if (is_exposed(out.url) || std::ranges::any_of(out.mirrors, is_exposed)) {
+    registry.self().warning(std::string("sends ") + (has_own ? "its" : "its callers'") +
+                            " credentials over http:// without encryption");
   }
 }
 

@@ -17,7 +17,7 @@
 
 namespace fairlead::config {
 
-// `is_open`: nobody is asked who they are.
+// `is_open`: nobody has said who may; others who reach it may then pull everything.
 void read_server(Section& server, bool is_open, http::ServerOptions& out);
 // Only warns of what does not fit to the registries.
 void read_cache(Section& cache, const std::vector<upstream::RegistryOptions>& registries,

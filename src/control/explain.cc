@@ -31,17 +31,12 @@ bool is_host_of(const routing::RouteOptions& route, std::string_view host) {
   return *route.host == host;
 }
 
-// Whether the first part of an image's name is the gateway's address and no part of a repository.
+// Whether the first part of an image's name is the gateway's address and no part of a repository,
+// which has no colon.
 bool is_own_address(const config::Config& config, std::string_view first) {
-  const auto is_it = [&](std::string_view address) { return !address.empty() && address == first; };
-  if (is_it(authority_of(config.server.public_url))) return true;
-  if (std::ranges::any_of(config.server.listen, is_it)) return true;
-  const std::string_view host = without_port(first);
-  if (first.contains(':') && (host == "localhost" || host == "127.0.0.1" || host == "[::1]")) {
-    return true;
-  }
+  if (first.contains(':') || first == authority_of(config.server.public_url)) return true;
   return std::ranges::any_of(config.routes,
-                             [&](const auto& route) { return is_host_of(route, host); });
+                             [&](const auto& route) { return is_host_of(route, first); });
 }
 
 std::string describe(const routing::RouteOptions& route) {
@@ -120,6 +115,12 @@ void fill_in_target(const config::Config& config, const routing::Target& target,
   out.shown_upstream = describe_credentials(*registry);
 }
 
+bool is_relayed(const config::Config& config, const routing::Target& target) {
+  const auto registry =
+      std::ranges::find(config.registries, target.registry, &upstream::RegistryOptions::name);
+  return registry->relays_credentials;
+}
+
 void fill_in_decision(const config::Config& config, const ExplainQuestion& question,
                       const routing::Target* target, Explanation& out) {
   const auth::Policy policy(config.auth.policy);
@@ -132,7 +133,10 @@ void fill_in_decision(const config::Config& config, const ExplainQuestion& quest
                                       .route_anonymous = route.anonymous,
                                       .is_capability = route.is_capability});
   const Decision decision = policy.decide(question.caller, out.name, route.anonymous);
-  out.is_allowed = grant.has_value() && target != nullptr;
+  // Whom only the upstream knows is whoever it says: no rule of ours is about them.
+  const bool is_open = grant || (target != nullptr && is_relayed(config, *target) &&
+                                 route.allow.has(question.action));
+  out.is_allowed = is_open && target != nullptr;
   out.answer = grant ? (target == nullptr ? "404 NAME_UNKNOWN" : "200, if the registry has it")
                      : answer_to(grant.error());
   if (!route.allow.has(question.action)) {
@@ -145,6 +149,13 @@ void fill_in_decision(const config::Config& config, const ExplainQuestion& quest
     if (decision.rule != nullptr) out.rule_line = decision.rule->line;
   }
   if (target == nullptr) return;
+  if (is_relayed(config, *target) && out.is_allowed) {
+    out.decided_by = "registry " + target->registry +
+                     ", by the caller's own login there; to users of auth.users and bearers of "
+                     "JWTs it gives what anybody gets";
+    out.rule_line = 0;
+    out.answer = "what the registry answers";
+  }
   if (!route.admits(target->remote_repository)) {
     out.is_allowed = false;
     out.answer = "403 DENIED";

@@ -24,9 +24,8 @@ struct ExplainQuestion {
   auth::Caller caller;
 };
 
-// Fills in repository and reference, and the host where `image` begins with one that the
-// configuration knows: its public_url, a route's host, an address it listens on, localhost with a
-// port. The error says why it is no image.
+// Fills in repository and reference, and the host where `image` begins with one: with a
+// port, or as public_url or a route's host has it. The error says why it is no image.
 std::expected<ExplainQuestion, std::string> parse_image(const config::Config& config,
                                                         std::string_view image);
 

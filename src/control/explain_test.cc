@@ -123,7 +123,6 @@ TEST(ParseImage, SaysWhatIsNoImage) {
       {"team/app@sha256:abc", "\"sha256:abc\" is no digest"},
       {"team/app@", "\"\" is no digest"},
       {"team/app@latest", "\"latest\" is no digest"},
-      {"foreign.example:5000/team/app", "no name of a repository"},
       {"team//app", "no name of a repository"},
       {"team/\x1b[2J", "\"team/?[2J\""},
       {":1", "no name of a repository"},
@@ -204,7 +203,9 @@ TEST(Explain, TellsWhoDecidesAndWhatTheClientGets) {
       {"closed/app", nobody, kPull, false, "401 UNAUTHORIZED", "without credentials may not", 0},
       {"write/app", nobody, kPush, false, "401 UNAUTHORIZED", "anonymous of the route gives pull",
        0},
-      {"relayed/app", nobody, kPull, true, "200", "auth.anonymous gives pull", 0},
+      {"relayed/app", nobody, kPull, true, "what the registry answers", "own login there", 0},
+      {"relayed/app", user("dave"), kPull, true, "what the registry answers", "own login", 0},
+      {"relayed/app", nobody, kPush, false, "403 DENIED", "the route allows pull only", 0},
       // Not even whether there is a route is told.
       {"ghcr.example.org/app", nobody, kPull, false, "401 UNAUTHORIZED", "the rule for anonymous",
        12},

@@ -41,7 +41,8 @@ std::string write_challenge(const Exchange& exchange, TokenError error) {
 }
 
 async::Task<> respond_unauthorized(Exchange& exchange, TokenError error, std::string message) {
-  exchange.record.error = message;
+  // To be asked who one is, is how every login begins.
+  if (error != TokenError::None) exchange.record.error = message;
   auto head = make_head(exchange, 401);
   head.add("Content-Type", "application/json");
   head.add("WWW-Authenticate", write_challenge(exchange, error));

@@ -39,7 +39,7 @@ void check_capability(const RouteOptions& route, std::vector<std::string>& probl
   if (longest < kMinCapability) {
     problems.push_back("the match of a capability needs a part of at least " +
                        std::to_string(kMinCapability) +
-                       " characters that nobody can guess, a random UUID for one");
+                       " characters that nobody can guess, a random UUID in lower case for one");
   }
 }
 
@@ -72,7 +72,7 @@ void check_shape(const RouteOptions& route, std::vector<std::string>& problems) 
   }
   if (route.match && !is_match(*route.match)) {
     problems.push_back("match " + shown_match(route) +
-                       " is neither a repository nor a prefix that ends with '/'");
+                       " is neither a repository nor a prefix that ends with '/' (in lower case)");
   }
   if (route.host) {
     const std::string host = to_lower(*route.host);
