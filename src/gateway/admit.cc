@@ -97,11 +97,6 @@ async::Task<> Gateway::respond_unrouted(Exchange& exchange, const routing::Unrou
 async::Task<std::optional<auth::Grant>> Gateway::authorize(Exchange& exchange) {
   const routing::Target& target = exchange.target;
   const routing::RoutePolicy& policy = *target.policy;
-  if (!policy.admits(target.remote_repository)) {
-    co_await respond_error(exchange, 403, oci::ErrorCode::Denied,
-                           "the route does not serve this repository");
-    co_return std::nullopt;
-  }
   auto grant = auth::authorize(
       admission_.policy, *exchange.caller,
       {.repository = target.name,
@@ -120,6 +115,12 @@ async::Task<std::optional<auth::Grant>> Gateway::authorize(Exchange& exchange) {
                          ? TokenError::InsufficientScope
                          : TokenError::None;
     co_await respond_unauthorized(exchange, why, grant.error().message);
+    co_return std::nullopt;
+  }
+  // The attack: who may see nothing learns by it what there is a route for.
+  if (!policy.admits(target.remote_repository)) {
+    co_await respond_error(exchange, 403, oci::ErrorCode::Denied,
+                           "the route does not serve this repository");
     co_return std::nullopt;
   }
   exchange.registry = registries_.find(target.registry)->second;
