@@ -69,6 +69,20 @@ TEST_F(RelayTest, AnIdentityTokenIsARefreshToken) {
   EXPECT_THAT(request.body, HasSubstr("refresh_token=identity"));
 }
 
+// The attack: what it was told comes back in its error, and from there into our log.
+TEST_F(RelayTest, AnErrorThatQuotesTheCredentialsIsNotPassedOn) {
+  for (const std::string quoted : {"alice:hunter2", "YWxpY2U6aHVudGVyMg=="}) {
+    token_reply_ = {
+        .status = 401,
+        .body = R"({"errors":[{"code":"UNAUTHORIZED","message":"not )" + quoted + R"("}]})"};
+    const auto given = relay();
+    ASSERT_FALSE(given);
+    EXPECT_EQ(given.error().code, Code::Unauthorized);
+    EXPECT_THAT(given.error().context, HasSubstr("quotes the credentials"));
+    EXPECT_THAT(given.error().context, Not(HasSubstr(quoted)));
+  }
+}
+
 TEST_F(RelayTest, WhatTheTokenServiceRefusesIsRefused) {
   token_reply_ = {.status = 401, .body = R"({"errors":[{"code":"UNAUTHORIZED","message":"no"}]})"};
   const auto given = relay();
