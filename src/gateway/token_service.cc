@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -117,6 +118,12 @@ std::vector<TokenService::Wanted> TokenService::what_is_wanted(
       wanted.push_back({.name = std::move(target.error().name), .actions = scope.actions});
       continue;
     }
+    // Asked for twice: for both together, with one login.
+    const auto same = std::ranges::find(wanted, target->name, &Wanted::name);
+    if (same != wanted.end()) {
+      same->actions = same->actions | scope.actions;
+      continue;
+    }
     const bool is_relayed = admission_.relayed.contains(target->registry);
     std::string name = target->name;
     wanted.push_back({.name = std::move(name),
@@ -130,11 +137,23 @@ std::vector<TokenService::Wanted> TokenService::what_is_wanted(
 // Whether it is for us to say who is shown: where it is not, their password is none of ours.
 bool TokenService::is_for_us(const Shown& shown, const std::vector<Wanted>& wanted) const {
   if (auth::is_token(shown.password.reveal())) return true;
-  if (!wanted.empty()) {
-    return std::ranges::any_of(wanted, [](const Wanted& one) { return !one.is_relayed; });
-  }
-  const bool is_our_user = admission_.users != nullptr && admission_.users->contains(shown.user);
-  return is_our_user || admission_.relayed.size() == 0;
+  if (wanted.empty()) return is_our_user(shown) || admission_.relayed.size() == 0;
+  // An upstream's user may have a name that is one of ours: it has lately been told which is meant.
+  return std::ranges::any_of(wanted, [&](const Wanted& one) {
+    return !one.is_relayed || (is_our_user(shown) && !is_remembered(shown, one.target->registry));
+  });
+}
+
+bool TokenService::is_remembered(const Shown& shown, const std::string& registry) const {
+  return admission_.rights.has(login_name(shown), registry, {});
+}
+
+std::string TokenService::login_name(const Shown& shown) {
+  return "login " + shown.user + "\n" + shown.password.reveal();
+}
+
+bool TokenService::is_our_user(const Shown& shown) const {
+  return admission_.users != nullptr && admission_.users->contains(shown.user);
 }
 
 async::Task<Result<TokenService::Identified>> TokenService::identify(
@@ -145,13 +164,22 @@ async::Task<Result<TokenService::Identified>> TokenService::identify(
   Result<void> outcome = client_error(Code::Unauthorized, "wrong user name or password");
   const bool is_ours = is_for_us(shown, wanted);
   if (is_ours) outcome = co_await identify_own(exchange, shown, identified);
-  // What is no good token of ours may be an upstream's: some give tokens for passwords.
+  // The attack: an upstream that is shown the passwords and tokens of our own callers. They are
+  // nobody there; and where it cannot be told now whose these are, they are kept.
+  if (outcome) co_return identified;
   const bool is_token = auth::is_token(shown.password.reveal());
-  if (outcome && is_token) co_return identified;
+  const bool may_be_ours = is_token || is_our_user(shown);
+  if (may_be_ours && !is_refusal(outcome.error())) {
+    co_return std::unexpected(std::move(outcome.error()));
+  }
 
+  // What is no good token of ours may be an upstream's: some give tokens for passwords.
+  std::set<std::string> refusing;
   for (const Wanted& one : wanted) {
-    if (!one.is_relayed) continue;
+    // A pair is not tried once more where it was refused: it would count as guessing.
+    if (!one.is_relayed || refusing.contains(one.target->registry)) continue;
     auto relayed = co_await relay(exchange, shown, one, identified);
+    if (!relayed && is_refusal(relayed.error())) refusing.insert(one.target->registry);
     if (relayed || !outcome) outcome = std::move(relayed);
   }
   if (wanted.empty() && (!is_ours || is_token)) {
@@ -196,9 +224,8 @@ async::Task<Result<void>> TokenService::identify_own(Exchange& exchange, const S
 
 async::Task<Result<upstream::RelayedAuthorization>> TokenService::log_in_upstream(
     Exchange& exchange, const Shown& shown, std::string registry, std::string scope) {
-  const std::string login = "login " + shown.user + "\n" + shown.password.reveal();
-  const bool is_remembered = admission_.rights.has(login, registry, {});
-  if (!is_remembered) {
+  const bool is_known_good = is_remembered(shown, registry);
+  if (!is_known_good) {
     if (const auto wait = admission_.throttle.admit(exchange.client)) {
       co_return std::unexpected(Error{.code = Code::TooManyRequests,
                                       .origin = Origin::Client,
@@ -208,10 +235,10 @@ async::Task<Result<upstream::RelayedAuthorization>> TokenService::log_in_upstrea
   }
   auto outcome = co_await admission_.relayed.log_in(
       registry, {.username = shown.user, .password = shown.password}, std::move(scope));
-  if (outcome) admission_.rights.note(login, registry, {});
+  if (outcome) admission_.rights.note(login_name(shown), registry, {});
   if (!outcome && is_refusal(outcome.error())) {
     admission_.throttle.failed(exchange.client);
-  } else if (!is_remembered) {
+  } else if (!is_known_good) {
     admission_.throttle.succeeded(exchange.client);
   }
   co_return outcome;

@@ -65,6 +65,9 @@ class TokenService {
   async::Task<Result<void>> log_in_somewhere(Exchange& exchange, const Shown& shown,
                                              Result<void> outcome, Identified& out);
   [[nodiscard]] bool is_for_us(const Shown& shown, const std::vector<Wanted>& wanted) const;
+  [[nodiscard]] bool is_our_user(const Shown& shown) const;
+  [[nodiscard]] bool is_remembered(const Shown& shown, const std::string& registry) const;
+  static std::string login_name(const Shown& shown);
   [[nodiscard]] auth::Caller caller_to_seal(const std::string& user, const Identified& identified,
                                             const std::vector<Wanted>& wanted) const;
   async::Task<> respond(Exchange& exchange, auth::Caller caller);
