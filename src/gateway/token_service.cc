@@ -20,15 +20,18 @@ namespace {
 
 using std::chrono::seconds;
 
+constexpr seconds kFormTime{10};              // to receive one
 constexpr seconds kMinLifetime{60};           // as clients want to read it
 constexpr std::size_t kMaxToken = 28 * 1024;  // a request's head may have 32 KiB in all
 constexpr std::string_view kIdentityToken = "<token>";
 
 async::Task<Result<std::string>> read_form(http::Responder& responder) {
+  const auto deadline = std::chrono::steady_clock::now() + kFormTime;
   std::string form;
   std::array<char, 4096> piece;
   for (;;) {
-    const auto length = co_await responder.read_body(std::as_writable_bytes(std::span(piece)));
+    const auto length =
+        co_await responder.read_body(std::as_writable_bytes(std::span(piece)), deadline);
     if (!length) co_return std::unexpected(length.error());
     if (*length == 0) co_return form;
     if (form.size() + *length > auth::kMaxTokenForm) {
