@@ -94,7 +94,8 @@ async::Task<Result<CallerPtr>> Authenticator::check_password(std::string user, S
                                       .context = "too many failed logins from your address",
                                       .retry_after = wait});
     }
-    const auto is_right = co_await services_.users->check(user, std::move(password));
+    const auto is_right = co_await services_.users->check(
+        user, std::move(password), [&] { return services_.throttle.is_shut(client); });
     if (is_right && !*is_right) {
       services_.throttle.failed(client);
       co_return client_error(Code::Unauthorized, "wrong user name or password");

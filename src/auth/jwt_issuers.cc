@@ -111,6 +111,7 @@ async::Task<Result<Caller>> JwtIssuers::verify(std::string token, KeyFetcher& fe
 
     auto caller = read_claims(jwt->claims, issuer->rules, clock_.wall());
     if (caller) co_return caller;
+    caller.error().code = Code::Denied;
     refusal.at(Stage::Claims, std::move(caller.error()));
   }
   co_return std::unexpected(std::move(refusal.error));

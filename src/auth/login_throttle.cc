@@ -33,6 +33,13 @@ std::optional<std::chrono::seconds> LoginThrottle::admit(std::string_view addres
   return std::nullopt;
 }
 
+bool LoginThrottle::is_shut(std::string_view address) const {
+  const std::string key = client_network(address);
+  const std::lock_guard lock(mutex_);
+  const auto found = clients_.find(key);
+  return found != clients_.end() && clock_.steady() < found->second.shut_until;
+}
+
 void LoginThrottle::failed(std::string_view address) {
   const SteadyTime now = clock_.steady();
   const std::string key = client_network(address);

@@ -38,6 +38,9 @@ class LoginThrottle {
   // first has failed).
   [[nodiscard]] std::optional<std::chrono::seconds> admit(std::string_view address);
 
+  // Whether it has failed too often since: asked of a try that has waited for its turn.
+  [[nodiscard]] bool is_shut(std::string_view address) const;
+
   void failed(std::string_view address);
   void succeeded(std::string_view address);
 

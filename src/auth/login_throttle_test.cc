@@ -44,6 +44,17 @@ TEST_F(LoginThrottleTest, TheFifthWithinAMinuteShutsOut) {
   EXPECT_EQ(wait("10.0.0.1"), 0s);
 }
 
+TEST_F(LoginThrottleTest, WhoWaitedForTheirTurnIsToldOfFailuresSince) {
+  EXPECT_EQ(wait("10.0.0.1"), 0s);
+  fail("10.0.0.1", 4);
+  EXPECT_FALSE(throttle_.is_shut("10.0.0.1"));
+  fail("10.0.0.1");
+  EXPECT_TRUE(throttle_.is_shut("10.0.0.1"));
+  EXPECT_FALSE(throttle_.is_shut("10.0.0.2"));
+  clock_.advance(1s);
+  EXPECT_FALSE(throttle_.is_shut("10.0.0.1"));
+}
+
 TEST_F(LoginThrottleTest, TheWaitDoublesUpToAMinute) {
   fail("10.0.0.1", 5);
   for (const auto expected : {1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s, 60s}) {

@@ -81,24 +81,25 @@ bool Users::is_remembered(std::string_view user, const Secret& password) const {
   return question.is_known && is_remembered(question.fingerprint);
 }
 
-async::Task<Result<bool>> Users::check(std::string user, Secret password) {
+async::Task<Result<bool>> Users::check(std::string user, Secret password, HeldBack is_held_back) {
   if (!BcryptHash::can_check(password)) co_return false;
   const Question question = question_of(user, password);
   if (is_remembered(question.fingerprint)) co_return true;
   const SteadyTime deadline = std::chrono::steady_clock::now() + kPatience;
   Boarding boarding(*this, question.fingerprint);
   auto answer = co_await boarding.flight().run(
-      [&] { return compute(question, password, deadline); }, deadline);
+      [&] { return compute(question, password, deadline, is_held_back); }, deadline);
   if (!answer && answer.error().code == Code::Timeout) co_return std::unexpected(too_slow());
   co_return answer;
 }
 
 async::Task<Result<bool>> Users::compute(const Question& question, const Secret& password,
-                                         SteadyTime deadline) {
+                                         SteadyTime deadline, const HeldBack& is_held_back) {
   // The flight before this one may have landed between our look and our start.
   if (is_remembered(question.fingerprint)) co_return true;
   const auto place = co_await line_.enter(deadline);
   if (!place) co_return std::unexpected(place.error());
+  if (is_held_back && is_held_back()) co_return std::unexpected(too_slow());
   const bool is_match = co_await pool_.run([&] { return question.hash.matches(password); });
   const bool is_right = is_match && question.is_known;
   if (is_right) remember(question.fingerprint);

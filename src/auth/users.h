@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -54,7 +55,10 @@ class Users {
 
   // Whether it is right. TooManyRequests when too many are being checked. False at once for a
   // password of more than 72 bytes, which bcrypt would cut, as a JWT that is sent as a password.
-  async::Task<Result<bool>> check(std::string user, Secret password);
+  // `is_held_back` is asked when the check's turn has come; where it says so, there is none (the
+  // attack: as many guesses as may wait, all sent before the first has failed).
+  using HeldBack = std::function<bool()>;
+  async::Task<Result<bool>> check(std::string user, Secret password, HeldBack is_held_back = {});
 
  private:
   using Flight = upstream::SingleFlight<bool>;
@@ -69,7 +73,7 @@ class Users {
 
   [[nodiscard]] Question question_of(std::string_view user, const Secret& password) const;
   async::Task<Result<bool>> compute(const Question& question, const Secret& password,
-                                    SteadyTime deadline);
+                                    SteadyTime deadline, const HeldBack& is_held_back);
   [[nodiscard]] bool is_remembered(const Fingerprint& fingerprint) const;
   void remember(const Fingerprint& fingerprint);
 

@@ -50,6 +50,16 @@ class UsersTest : public fairlead::testing::CoroutineTest {
   Users users_{path_, clock_, pool_};
 };
 
+TEST_F(UsersTest, WhoIsHeldBackWhenTheirTurnComesLearnsNothing) {
+  use("alice:" + kSecret + "\n");
+  for (const std::string password : {"secret", "wrong"}) {
+    const auto answer = run(users_.check("alice", Secret(password), [] { return true; }));
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().code, Code::TooManyRequests);
+    EXPECT_FALSE(is_remembered("alice", password));
+  }
+}
+
 TEST_F(UsersTest, TellsWhoGaveTheRightPassword) {
   use("alice:" + kSecret + "\nbob:" + kUStar + "\n");
   EXPECT_EQ(users_.size(), 2u);

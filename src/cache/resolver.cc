@@ -34,14 +34,12 @@ struct Question {
   [[nodiscard]] index::TagKey key() const {
     return {source.registry_name, source.repository, tag, variant};
   }
-  // Its repository.
+  // Its repository, as its caller sees it.
   [[nodiscard]] std::string place() const {
-    return source.registry_name + "\n" + source.repository;
+    return source.registry_name + "\n" + source.repository + "\n" + source.caller;
   }
   // An answer to one caller's question is none to another's.
-  [[nodiscard]] std::string name() const {
-    return place() + "\n" + tag + "\n" + variant + "\n" + source.caller;
-  }
+  [[nodiscard]] std::string name() const { return place() + "\n" + tag + "\n" + variant; }
 };
 
 Resolved as_known(const index::TagInfo& info, Freshness freshness, std::string notice = {}) {
@@ -163,9 +161,11 @@ void note_failure(Services& services, const Question& question, const Error& err
   if (error.origin != Origin::Upstream) return;
   if (is_no_answer(error)) {
     const seconds rest = std::clamp(error.retry_after.value_or(kRest), kRest, kMaxRest);
-    // One repository that fails says nothing of the others.
+    // One repository that fails says nothing of the others; nor does one caller who has asked too
+    // often (the attack: to do so, and all others are served what is stale).
     const bool is_about_registry =
-        error.code == Code::TooManyRequests || error.code == Code::Timeout;
+        error.code == Code::Timeout ||
+        (error.code == Code::TooManyRequests && question.source.caller.empty());
     services.checks.note_away(is_about_registry ? registry : question.place(), now + rest);
     if (services.checks.note_health(registry, false)) {
       services.log.warn("a registry does not answer; what is known of its tags is served",

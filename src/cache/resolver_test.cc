@@ -39,6 +39,25 @@ class ResolverTest : public CacheFixture {
   const std::string new_ = R"({"schemaVersion":2, "layers":[]})";
 };
 
+// The attack: a caller who has used up what the upstream gives them, that others are served what is
+// stale.
+TEST_F(ResolverTest, OneCallerWhoAsksTooOftenIsNoReasonToLeaveTheRegistryAlone) {
+  put("1", old_);
+  ASSERT_TRUE(resolve());
+  clock_.advance(61s);
+  fail(Code::TooManyRequests);
+  Source limited = tags();
+  limited.caller = "mallory";
+  EXPECT_EQ(run(resolver_.resolve(limited, "1", policy_))->freshness, Freshness::Stale);
+  upstream_.mend_heads();
+  const auto moved = put("1", new_);
+  Source other = tags();
+  other.caller = "alice";
+  const auto seen = run(resolver_.resolve(other, "1", policy_));
+  EXPECT_EQ(seen->freshness, Freshness::Checked);
+  EXPECT_EQ(seen->digest, moved);
+}
+
 TEST_F(ResolverTest, AsksOnceAndThenNotBeforeItIsDue) {
   const auto digest = put("1", old_);
   const auto first = resolve();

@@ -166,6 +166,15 @@ TEST_F(AuthSection, RulesThatAreAboutNothingAreWarnedOf) {
               ElementsAre(HasSubstr("there is no user \"alcie\"")));
 }
 
+// The attack: a mirror, asked without the caller's credentials, vouches for them.
+TEST_F(AuthSection, ARegistryThatRelaysHasNoMirrors) {
+  const auto found = problems(
+      "registries: {corp: {url: https://corp.example, credentials: relay, mirrors: "
+      "[https://mirror.example]}}");
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_THAT(found[0], HasSubstr("only the registry itself knows its callers"));
+}
+
 TEST_F(AuthSection, WhereSomebodyThoughtOfItNobodyIsWarnedOfStrangers) {
   EXPECT_THAT(good("server: {listen: '0.0.0.0:5000'}").warnings,
               ElementsAre(HasSubstr("nobody is asked who they are")));

@@ -98,6 +98,14 @@ void read_credentials(Section& registry, RegistryOptions& out) {
   }
 }
 
+// The attack: a mirror, which is asked without the caller's credentials, says that they may have
+// what the registry would not give them.
+void check_mirrors(const Section& registry, const RegistryOptions& out) {
+  if (!out.relays_credentials || out.mirrors.empty()) return;
+  registry.self().problem(
+      "has mirrors, and credentials: relay; only the registry itself knows its callers: keep one");
+}
+
 // The attack: anybody between us and the registry reads the password, and can answer in its place.
 // There is nobody between us and ourselves.
 bool is_exposed(std::string_view url) {
@@ -147,6 +155,7 @@ void read_network(Section& registry, RegistryOptions& out) {
 void read_registry(Section& registry, RegistryOptions& out) {
   read_urls(registry, out);
   read_credentials(registry, out);
+  check_mirrors(registry, out);
   read_network(registry, out);
   warn_of_plain_http(registry, out);
   registry.not_built({"bucket", "deliver", "presign_expiry", "stream_to"});

@@ -53,7 +53,9 @@ async::Task<bool> Gateway::identify(Exchange& exchange) {
     co_return false;
   }
   if (!refused) co_return true;
-  if (refused->origin == Origin::Client && refused->code == Code::Unauthorized) {
+  const bool is_about_credentials =
+      refused->code == Code::Unauthorized || refused->code == Code::Denied;
+  if (refused->origin == Origin::Client && is_about_credentials) {
     co_await respond_unauthorized(exchange, TokenError::InvalidToken, std::move(refused->context));
   } else {
     co_await respond_error(exchange, *refused);
@@ -122,8 +124,13 @@ async::Task<std::optional<auth::Grant>> Gateway::authorize(Exchange& exchange) {
        .relayed = exchange.caller->relayed_to(target.registry, target.remote_repository)});
   if (!grant) {
     co_await respond_not_granted(exchange, grant.error());
+    const auto decision = admission_.policy.decide(*exchange.caller, target.name, policy.anonymous);
+    if (decision.rule != nullptr) {
+      exchange.record.error += "; by the rule on line " + std::to_string(decision.rule->line);
+    }
     co_return std::nullopt;
   }
+  // The attack: who may see nothing learns by it what there is a route for.
   if (!policy.admits(target.remote_repository)) {
     co_await respond_error(exchange, 403, oci::ErrorCode::Denied,
                            "the route does not serve this repository");

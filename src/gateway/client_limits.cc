@@ -99,9 +99,14 @@ void ClientLimits::make_room(Shard& shard, SteadyTime now) {
 }
 
 std::string limit_key(const auth::Caller& caller, std::string_view address) {
-  // Of an issuer's token without a subject nothing is known that tells its bearer from another.
-  // Nor of whom no upstream has confirmed yet.
-  if (caller.is_identified() && !caller.name.empty()) return auth::label_of(caller);
+  using Kind = auth::Caller::Kind;
+  // Of an issuer's token without a subject nothing is known that tells its bearer from another. The
+  // attack: whom an upstream knows has chosen the name that they go by here, a new one each time,
+  // or somebody else's.
+  const bool has_own_name = caller.kind == Kind::User || caller.kind == Kind::Issued;
+  if (has_own_name && !caller.name.empty()) {
+    return (caller.kind == Kind::User ? "user\n" : "issued\n") + caller.name;
+  }
   return "address\n" + client_network(address);
 }
 

@@ -168,6 +168,10 @@ TEST(LimitKey, IsThePrincipalElseTheAddress) {
   EXPECT_NE(limit_key(nobody, "192.0.2.1"), limit_key(nobody, "192.0.2.2"));
   EXPECT_EQ(limit_key(nobody, "192.0.2.1"), limit_key(nameless, "192.0.2.1"));
   EXPECT_EQ(limit_key(nobody, "2001:db8::1"), limit_key(nobody, "2001:db8::2"));
+  // The attack: a name that its bearer has chosen, a new one each time, or somebody else's.
+  const Caller relayed{.kind = Caller::Kind::Relayed, .name = "alice"};
+  EXPECT_EQ(limit_key(relayed, "192.0.2.1"), limit_key(nobody, "192.0.2.1"));
+  EXPECT_NE(limit_key(relayed, "192.0.2.1"), limit_key(issued, "192.0.2.1"));
   // The attack: a name that is somebody's address.
   const Caller address{.kind = Caller::Kind::Issued, .name = "192.0.2.1"};
   EXPECT_NE(limit_key(address, "192.0.2.9"), limit_key(nobody, "192.0.2.1"));

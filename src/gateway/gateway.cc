@@ -55,6 +55,7 @@ async::Task<> Gateway::handle(const http::Request& request, http::Responder& res
 async::Task<> Gateway::dispatch(Exchange& exchange) {
   const std::string_view path = exchange.request.path();
   if (auto head = admission_.cors.preflight(exchange.request)) {
+    conceal_what_is_unknown(exchange);  // what the request itself will be is not looked at
     std::ignore = co_await exchange.responder.send(*std::move(head), {});
     co_return;
   }
@@ -69,6 +70,7 @@ async::Task<> Gateway::dispatch(Exchange& exchange) {
     }
     co_return co_await respond_text(exchange, 200, "text/plain", "ok\n");
   }
+  conceal_what_is_unknown(exchange);
   co_await respond_error(exchange, 404, oci::ErrorCode::Unsupported,
                          "nothing is served here; the registry is at /v2/");
 }
@@ -77,7 +79,7 @@ async::Task<> Gateway::serve_registry(Exchange& exchange) {
   // Parse.
   auto parsed = oci::parse_operation(exchange.request.method, exchange.request.target);
   if (!parsed) {
-    conceal(exchange);
+    conceal_what_is_unknown(exchange);
     auto& wrong = parsed.error();
     if (wrong.status == 405) {
       co_return co_await respond_method_not_allowed(exchange, "GET, HEAD");
@@ -135,19 +137,21 @@ async::Task<> Gateway::serve_operation(Exchange& exchange, const auth::Grant& gr
   co_await respond_method_not_allowed(exchange, "GET, HEAD");
 }
 
-// What the log says of a request, without the name of a capability. In a request that is not
-// understood it may stand before what is not.
+// What the log says of a request, without the name of a capability.
 void Gateway::conceal(Exchange& exchange) const {
-  std::string name = exchange.operation.repository;
-  if (name.empty()) {
-    const std::string_view path = exchange.request.path();
-    name = oci::percent_decode(path.substr(std::min<std::size_t>(path.size(), 4))).value_or("");
-  }
+  const std::string& name = exchange.operation.repository;
   if (router_.holds_capability(without_port(exchange.authority), name)) {
     exchange.record.target = "/v2/[capability]";
   } else {
-    exchange.record.repository = exchange.operation.repository;
+    exchange.record.repository = name;
   }
+}
+
+// The same of one that is not understood, or not looked at: in it the name may be anywhere, with
+// a slash too many in front, in capitals, or with an escape that is none behind it.
+void Gateway::conceal_what_is_unknown(Exchange& exchange) const {
+  if (!router_.may_hold_capability(exchange.request.target)) return;
+  exchange.record.target = "/[not shown]";
 }
 
 }  // namespace fairlead::gateway

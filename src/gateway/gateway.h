@@ -61,6 +61,7 @@ class Gateway {
   async::Task<> serve_registry(Exchange& exchange);
   async::Task<> serve_operation(Exchange& exchange, const auth::Grant& grant);
   void conceal(Exchange& exchange) const;
+  void conceal_what_is_unknown(Exchange& exchange) const;
 
   // admit.cc
   async::Task<bool> identify(Exchange& exchange);

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "auth/basic.h"
+
 namespace fairlead::gateway {
 
 void RelayedRegistries::add(const upstream::RegistryOptions& options,
@@ -27,8 +29,12 @@ std::shared_ptr<upstream::Registry> RelayedRegistries::client(std::string_view r
   // Those in use live on with what uses them.
   std::erase_if(clients_, [&](const auto& one) { return now - one.second.since > kKept; });
   if (clients_.size() >= kMaxClients) clients_.clear();
+  upstream::Login login{.authorization = authorization};
+  if (auto pair = auth::parse_basic(authorization.reveal())) {
+    login.credentials = {.username = std::move(pair->user), .password = std::move(pair->password)};
+  }
   auto client = std::make_shared<upstream::RegistryClient>(*entry.options, transport_,
-                                                           entry.services, authorization);
+                                                           entry.services, std::move(login));
   clients_.emplace(key, Client{.registry = client, .since = now});
   return client;
 }

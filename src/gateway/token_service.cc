@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -19,16 +20,19 @@ namespace {
 
 using std::chrono::seconds;
 
+constexpr seconds kFormTime{10};              // to receive one
 constexpr seconds kMinLifetime{60};           // as clients want to read it
 constexpr int kMaxRelayed = 10;               // logins at upstreams that one request may cost
 constexpr std::size_t kMaxToken = 28 * 1024;  // a request's head may have 32 KiB in all
 constexpr std::string_view kIdentityToken = "<token>";
 
 async::Task<Result<std::string>> read_form(http::Responder& responder) {
+  const auto deadline = std::chrono::steady_clock::now() + kFormTime;
   std::string form;
   std::array<char, 4096> piece;
   for (;;) {
-    const auto length = co_await responder.read_body(std::as_writable_bytes(std::span(piece)));
+    const auto length =
+        co_await responder.read_body(std::as_writable_bytes(std::span(piece)), deadline);
     if (!length) co_return std::unexpected(length.error());
     if (*length == 0) co_return form;
     if (form.size() + *length > auth::kMaxTokenForm) {
@@ -55,7 +59,10 @@ async::Task<Result<auth::TokenRequest>> read_request(Exchange& exchange) {
 }
 
 // Whether to say 401 and not what an upstream's trouble would be.
-bool is_refusal(const Error& error) { return error.code == Code::Unauthorized; }
+bool is_refusal(const Error& error) {
+  return error.code == Code::Unauthorized ||
+         (error.code == Code::Denied && error.origin == Origin::Client);
+}
 
 }  // namespace
 
@@ -93,6 +100,10 @@ async::Task<> TokenService::answer(Exchange& exchange) {
     co_return co_await respond_too_many(exchange, *wait);
   }
   if (!identified) {
+    // Other names may be passwords, typed in the wrong place.
+    if (admission_.users != nullptr && admission_.users->contains(shown.user)) {
+      exchange.record.tried = shown.user;
+    }
     if (!is_refusal(identified.error())) {
       co_return co_await respond_error(exchange, identified.error());
     }
@@ -144,19 +155,28 @@ async::Task<Result<TokenService::Identified>> TokenService::identify(
   Result<void> outcome = client_error(Code::Unauthorized, "wrong user name or password");
   if (is_for_us(shown)) {
     outcome = co_await identify_own(exchange, shown, identified);
-    // What is no good token of ours may be an upstream's: some give tokens for passwords.
-    if (outcome || !auth::is_token(shown.password.reveal())) {
-      if (!outcome) co_return std::unexpected(std::move(outcome.error()));
-      co_return identified;
-    }
+    if (outcome) co_return identified;
+    // What is no token of ours may be an upstream's: some give tokens for passwords. One that is
+    // ours, though no longer good, is shown to nobody (it may be good elsewhere).
+    const bool may_be_upstreams = auth::is_jwt_shaped(shown.password.reveal()) &&
+                                  outcome.error().code == Code::Unauthorized &&
+                                  admission_.relayed.size() > 0;
+    if (!may_be_upstreams) co_return std::unexpected(std::move(outcome.error()));
   }
   // They are known to an upstream, or to nobody.
   int asked = 0;
+  std::set<std::string> refusing;
   for (const Wanted& one : wanted) {
-    if (!one.is_relayed || asked == kMaxRelayed) continue;
+    // A pair is not tried once more where it was refused: it would count as guessing.
+    const bool is_asked = one.is_relayed && !refusing.contains(one.target->registry);
+    if (!is_asked || asked == kMaxRelayed) continue;
     auto relayed = co_await relay(exchange, shown, one, identified);
+    if (!relayed && is_refusal(relayed.error())) refusing.insert(one.target->registry);
     if (relayed || asked == 0) outcome = std::move(relayed);
     ++asked;
+  }
+  if (asked == 0 && is_for_us(shown) && admission_.relayed.size() != 1) {
+    co_return std::unexpected(std::move(outcome.error()));
   }
   if (asked == 0) outcome = co_await identify_elsewhere(exchange, shown, wanted, identified);
   if (!outcome && !identified.is_relayed) co_return std::unexpected(std::move(outcome.error()));
@@ -170,15 +190,11 @@ async::Task<Result<TokenService::Identified>> TokenService::identify(
 async::Task<Result<void>> TokenService::identify_elsewhere(Exchange& exchange, const Shown& shown,
                                                            const std::vector<Wanted>& wanted,
                                                            Identified& out) {
-  const bool is_token = auth::is_token(shown.password.reveal());
-  const bool is_login = wanted.empty();
-  if (is_login && admission_.relayed.size() == 1) {
+  if (wanted.empty() && admission_.relayed.size() == 1) {
     const auto tried =
         co_await log_in_upstream(exchange, shown, admission_.relayed.only(), std::string());
     if (!tried) co_return std::unexpected(tried.error());
     out.is_verified = true;
-  } else if (admission_.relayed.size() == 0 || (is_login && is_token)) {
-    co_return client_error(Code::Unauthorized, "wrong user name or password");
   }
   out.is_relayed = true;
   co_return Result<void>{};
@@ -203,8 +219,8 @@ async::Task<Result<void>> TokenService::identify_own(Exchange& exchange, const S
 async::Task<Result<upstream::RelayedAuthorization>> TokenService::log_in_upstream(
     Exchange& exchange, const Shown& shown, std::string registry, std::string scope) {
   const std::string login = "login " + shown.user + "\n" + shown.password.reveal();
-  const bool is_remembered = admission_.rights.has(login, registry, {});
-  if (!is_remembered) {
+  const bool is_known_good = admission_.rights.has(login, registry, {});
+  if (!is_known_good) {
     if (const auto wait = admission_.throttle.admit(exchange.client)) {
       co_return std::unexpected(Error{.code = Code::TooManyRequests,
                                       .origin = Origin::Client,
@@ -217,7 +233,7 @@ async::Task<Result<upstream::RelayedAuthorization>> TokenService::log_in_upstrea
   if (outcome) admission_.rights.note(login, registry, {});
   if (!outcome && is_refusal(outcome.error())) {
     admission_.throttle.failed(exchange.client);
-  } else if (!is_remembered) {
+  } else if (!is_known_good) {
     admission_.throttle.succeeded(exchange.client);
   }
   co_return outcome;

@@ -208,9 +208,9 @@ void Connection::write_head(const ResponseHead& head, bool& is_chunked, std::str
 async::Task<bool> Connection::discard_body(Responder& responder) {
   if (request_.expects_continue) co_return false;  // it may or may not send the body now
   std::array<std::byte, 4096> scratch;             // NOLINT: only ever written
-  deadline_ = std::chrono::steady_clock::now() + limits_.header_time;
+  const auto deadline = std::chrono::steady_clock::now() + limits_.header_time;
   for (std::size_t discarded = 0; discarded <= kMaxDiscard;) {
-    const auto read = co_await responder.read_body(scratch);
+    const auto read = co_await responder.read_body(scratch, deadline);
     if (!read) co_return false;
     if (*read == 0) co_return true;
     discarded += *read;
@@ -367,7 +367,8 @@ async::Task<Result<void>> Responder::end() {
   co_return Result<void>{};
 }
 
-async::Task<Result<std::size_t>> Responder::read_body(MutableByteView into) {
+async::Task<Result<std::size_t>> Responder::read_body(
+    MutableByteView into, std::chrono::steady_clock::time_point deadline) {
   auto& c = connection_;
   if (c.request_.expects_continue && !has_begun_) {
     c.request_.expects_continue = false;
@@ -385,7 +386,11 @@ async::Task<Result<std::size_t>> Responder::read_body(MutableByteView into) {
     }
     c.begin_ += progress->consumed;
     if (progress->produced > 0) co_return progress->produced;
-    if (progress->consumed == 0 && !co_await c.receive_more()) co_return client_gone();
+    if (progress->consumed > 0) continue;
+    c.deadline_ = deadline;
+    const bool is_open = co_await c.receive_more();
+    c.deadline_ = Connection::kNever;
+    if (!is_open) co_return client_gone();
   }
 }
 

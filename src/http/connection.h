@@ -45,8 +45,11 @@ class Responder {
   async::Task<Result<void>> end();
 
   // The next bytes of the request's body; 0 at its end. Sends "100 Continue" first where the
-  // client waits for it.
-  async::Task<Result<std::size_t>> read_body(MutableByteView into);
+  // client waits for it. At `deadline` the connection is cut (the attack: a body that comes byte by
+  // byte, or never, on as many connections as there may be).
+  async::Task<Result<std::size_t>> read_body(MutableByteView into,
+                                             std::chrono::steady_clock::time_point deadline =
+                                                 std::chrono::steady_clock::time_point::max());
 
   [[nodiscard]] bool has_begun() const { return has_begun_; }
   [[nodiscard]] bool has_ended() const { return has_ended_; }

@@ -123,6 +123,9 @@ class ServerFixture : public ::testing::Test {
       co_await responder.write(as_byte_view("0123456789"));
     } else if (path == "/echo") {
       co_await echo(responder);
+    } else if (path == "/form") {
+      const auto second = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+      co_await echo(responder, second);
     } else if (path == "/hold") {
       test.held_.set_value();
       co_await hold(test);
@@ -135,11 +138,13 @@ class ServerFixture : public ::testing::Test {
       co_await responder.send(ResponseHead(200), body);
     }
   }
-  static async::Task<> echo(Responder& responder) {
+  static async::Task<> echo(Responder& responder,
+                            std::chrono::steady_clock::time_point deadline =
+                                std::chrono::steady_clock::time_point::max()) {
     std::string body;
     std::vector<std::byte> piece(1000);
     for (;;) {
-      const auto read = co_await responder.read_body(piece);
+      const auto read = co_await responder.read_body(piece, deadline);
       if (!read) {
         co_await responder.send(ResponseHead(400), read.error().context);
         co_return;

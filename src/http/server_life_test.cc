@@ -136,6 +136,12 @@ TEST_F(ServerLifeTest, AHeadThatDoesNotCompleteInTimeIsCut) {
   EXPECT_EQ(held.response().body, "held") << "the time for the head is not that for the answer";
 }
 
+TEST_F(ServerLifeTest, ABodyThatDoesNotCompleteInTimeIsCut) {
+  Client half(start());
+  ASSERT_TRUE(half.send("POST /form HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"));
+  EXPECT_TRUE(half.is_closed_by_server());
+}
+
 TEST_F(ServerLifeTest, ServesAUnixSocketAndRemovesItAtTheEnd) {
   const std::string path = directory_ / "s.sock";
   options_.listen = {"unix:" + path};

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "oci/name.h"
+
 namespace fairlead::routing {
 namespace {
 
@@ -42,6 +44,8 @@ std::optional<MatchTable::Found> MatchTable::find_capability(std::string_view re
 }
 
 bool MatchTable::holds_capability(std::string_view text) const {
+  // The attack: a path of thousands of components, each prefix of which would be hashed.
+  text = text.substr(0, oci::kMaxRepositoryLength + 1);  // the longest match: a prefix
   bool holds = false;
   for (std::string_view match = text; !match.empty() && !capabilities_.empty();
        match = shorter(match)) {

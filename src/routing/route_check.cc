@@ -21,8 +21,6 @@ std::string shown_match(const RouteOptions& route) {
 }
 
 // The attack: trying names until one opens.
-constexpr std::size_t kMinCapability = 22;  // 128 bits in base64, without padding
-
 void check_capability(const RouteOptions& route, std::vector<std::string>& problems) {
   if (!route.policy.is_capability) return;
   if (!route.match || route.match->empty()) {

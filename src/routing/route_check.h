@@ -2,6 +2,7 @@
 // What can be wrong with one route by itself, and its compiled form when nothing is.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <string>
@@ -20,6 +21,10 @@ struct CheckedRoute {
   Mapping mapping;
   std::vector<std::string> problems;  // empty: the mapping can be used
 };
+
+// The longest part of a capability's match has this many characters at least: 128 bits in base64,
+// without padding.
+inline constexpr std::size_t kMinCapability = 22;
 
 CheckedRoute check_route(const RouteOptions& route, const RegistryNames& registries);
 

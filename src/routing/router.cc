@@ -40,6 +40,7 @@ struct Router::Table {
   std::vector<Wildcard> wildcard_hosts;                     // longest suffix first
   std::map<std::string, Mapping, std::less<>> name_spaces;  // lower case; "*" for any
   MatchTable matches;
+  bool has_capabilities = false;
 
   // Puts a checked route where it belongs. Gives the earlier route that means the same, which
   // stays; nullptr when there is none.
@@ -60,6 +61,7 @@ struct Router::Table {
 
 const Mapping* Router::Table::add(const RouteOptions& route, Mapping mapping) {
   const std::string_view match = route.match ? std::string_view(*route.match) : "";
+  has_capabilities = has_capabilities || mapping.policy.is_capability;
   if (route.name_space) {
     const auto [at, is_new] =
         name_spaces.try_emplace(to_lower(*route.name_space), std::move(mapping));
@@ -140,6 +142,16 @@ bool Router::holds_capability(std::string_view host, std::string_view text) cons
     holds = table.matches->holds_capability(text) || holds;
   }
   return holds;
+}
+
+bool Router::may_hold_capability(std::string_view text) const {
+  if (!table_->has_capabilities) return false;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('/'), text.size());
+    if (end >= kMinCapability) return true;
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return false;
 }
 
 std::expected<Router, std::vector<Router::Problem>> Router::build(

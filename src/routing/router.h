@@ -66,6 +66,10 @@ class Router {
   // malformed, percent-decoded): then it must not be shown.
   [[nodiscard]] bool holds_capability(std::string_view host, std::string_view text) const;
 
+  // Whether it may be anywhere in `text`, a target that is not understood, in whatever writing:
+  // then it is better not shown.
+  [[nodiscard]] bool may_hold_capability(std::string_view text) const;
+
   Router(Router&&) noexcept;
   Router& operator=(Router&&) noexcept;
   ~Router();

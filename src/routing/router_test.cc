@@ -374,6 +374,29 @@ TEST(Router, ACapabilityIsFoundInWhatMustNotBeShown) {
   EXPECT_TRUE(router.holds_capability("H.example", secret + "/h/manifests/1"));
 }
 
+// The attack: each prefix of a path of thousands of components is hashed, for seconds in all.
+TEST(Router, ALongPathIsNotLookedAtWithoutEnd) {
+  const std::string secret(kSecret);
+  const Router router = build({capability(secret + "/nginx", "ghcr.io/x/y")});
+  std::string path;
+  for (int i = 0; i < 1'000'000; ++i) path += "a/";
+  EXPECT_FALSE(router.holds_capability("", path)) << "it would take an hour";
+  EXPECT_TRUE(router.holds_capability("", secret + "/nginx/" + path));
+}
+
+TEST(Router, WhatIsNotUnderstoodMayHoldACapabilityInAnyWriting) {
+  const std::string secret(kSecret);
+  const Router router = build({capability(secret + "/nginx", "ghcr.io/x/y")});
+  for (const std::string& text :
+       {"/v2//" + secret + "/nginx/manifests/1", "/v2/" + secret + "/nginx/manifests/%zz",
+        "/token/?scope=repository:" + secret + "/nginx:pull"}) {
+    EXPECT_TRUE(router.may_hold_capability(text)) << text;
+  }
+  EXPECT_FALSE(router.may_hold_capability("/v2/library/alpine/manifests/!bad"));
+  const Router without = build({{.match = "", .to = "zot/"}});
+  EXPECT_FALSE(without.may_hold_capability("/v2//" + secret + "/nginx/manifests/1"));
+}
+
 TEST(Router, ACapabilityThatCanBeGuessedIsAProblem) {
   for (const std::string match : {"short/nginx", "", "team/app/that/is/long/but/in/small/parts"}) {
     const auto router = Router::build({capability(match, "zot/x/")}, kRegistries);

@@ -56,6 +56,7 @@ void write(Log& log, const AccessRecord& record) {
   }
   if (!record.peer.contains(record.client)) add_text("client", record.client);
   add_text("caller", record.caller);
+  add_text("tried", record.tried);
   add_text("host", record.host);
   add_text("user_agent", record.user_agent);
   add_text("error", record.error);

@@ -31,6 +31,7 @@ struct AccessRecord {
   std::string target;  // as sent, query included
   std::string host;
   std::string caller;  // who they have shown to be; empty: anonymous
+  std::string tried;   // a user of ours, whom a login that failed named
   std::string user_agent;
   int status = 0;
   std::uint64_t bytes = 0;  // of the body, sent

@@ -46,12 +46,15 @@ bool is_outage(const Error& error) {
 }
 
 // The attack, or the blunder: a registry whose error quotes the credentials it was sent.
-void conceal(std::string& text, const Secret& authorization) {
-  const std::string& header = authorization.reveal();
-  const std::string secret = header.substr(std::min(header.find(' ') + 1, header.size()));
-  if (secret.empty()) return;
-  for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at)) {
-    text.replace(at, secret.size(), Secret::kRedacted);
+void conceal(std::string& text, const Login& login) {
+  const std::string& header = login.authorization.reveal();
+  const std::string shown = header.substr(std::min(header.find(' ') + 1, header.size()));
+  const std::string password = login.credentials ? login.credentials->password.reveal() : "";
+  for (const std::string& secret : {shown, password}) {
+    if (secret.empty()) continue;
+    for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret)) {
+      text.replace(at, secret.size(), Secret::kRedacted);
+    }
   }
 }
 
@@ -107,9 +110,9 @@ RegistryClient::RegistryClient(RegistryOptions options, HttpTransport& transport
       chance_(std::random_device{}()) {}
 
 RegistryClient::RegistryClient(RegistryOptions options, HttpTransport& transport,
-                               const RegistryServices& services, Secret authorization)
+                               const RegistryServices& services, Login login)
     : RegistryClient(std::move(options), transport, services) {
-  logins_ = std::make_unique<RelayedLogins>(options_, std::move(authorization));
+  logins_ = std::make_unique<RelayedLogins>(options_, std::move(login));
 }
 
 async::Task<Result<ContentHead>> RegistryClient::head_manifest(std::string repository,
@@ -261,7 +264,7 @@ async::Task<Result<RegistryClient::Answer>> RegistryClient::ask_endpoint(std::si
                                   (status == 403 || status == 405 || status == 501);
     if (is_probe_refused) co_return answer;  // head_blob knows another way
     Error error = co_await read_error(response);
-    conceal(error.context, login->authorization);
+    conceal(error.context, *login);
     if (answer->is_from_elsewhere && (status == 401 || status == 403)) {
       // Its storage refuses what it has signed itself: no word about the caller's rights.
       error.code = Code::Unavailable;

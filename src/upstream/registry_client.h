@@ -16,15 +16,15 @@
 
 #include "base/clock.h"
 #include "telemetry/log.h"
+#include "upstream/credentials.h"
 #include "upstream/endpoints.h"
 #include "upstream/http_transport.h"
-#include "upstream/credentials.h"
 #include "upstream/login.h"
-#include "upstream/quota.h"
-#include "upstream/token_source.h"
 #include "upstream/options.h"
+#include "upstream/quota.h"
 #include "upstream/registry.h"
 #include "upstream/retry_policy.h"
+#include "upstream/token_source.h"
 
 namespace fairlead::upstream {
 
@@ -43,10 +43,9 @@ class RegistryClient final : public Registry {
   RegistryClient(RegistryOptions options, HttpTransport& transport,
                  const RegistryServices& services, RetryPolicy retry_policy = {});
 
-  // In the name of a caller: shows `authorization`, which the registry gave for their credentials,
-  // instead of our own.
+  // In the name of a caller: shows what the registry gave for their credentials instead of our own.
   RegistryClient(RegistryOptions options, HttpTransport& transport,
-                 const RegistryServices& services, Secret authorization);
+                 const RegistryServices& services, Login login);
 
   async::Task<Result<ContentHead>> head_manifest(std::string repository, std::string reference,
                                                  std::string accept) override;

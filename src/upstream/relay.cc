@@ -86,6 +86,16 @@ async::Task<Result<RelayedAuthorization>> exchange(const RegistryOptions& option
                                  .lifetime = token->lifetime};
 }
 
+// The attack, or the blunder: an error that quotes the credentials. It goes into our log.
+void conceal(Error& error, const Credentials& credentials) {
+  const std::string basic = basic_authorization(credentials).reveal();
+  for (const std::string& secret :
+       {credentials.password.reveal(), basic.substr(basic.find(' ') + 1)}) {
+    if (secret.empty() || !error.context.contains(secret)) continue;
+    error.context = "answered with an error that quotes the credentials";
+  }
+}
+
 async::Task<Result<RelayedAuthorization>> try_log_in(const RegistryOptions& options,
                                                      HttpTransport& transport,
                                                      Credentials credentials, std::string scope) {
@@ -105,8 +115,9 @@ async::Task<Result<RelayedAuthorization>> try_log_in(const RegistryOptions& opti
 async::Task<Result<RelayedAuthorization>> log_in(const RegistryOptions& options,
                                                  HttpTransport& transport, Credentials credentials,
                                                  std::string scope) {
-  auto outcome = co_await try_log_in(options, transport, std::move(credentials), std::move(scope));
+  auto outcome = co_await try_log_in(options, transport, credentials, std::move(scope));
   if (!outcome) {
+    conceal(outcome.error(), credentials);
     co_return std::unexpected(std::move(outcome.error()).within("registry " + options.name));
   }
   co_return outcome;
@@ -114,7 +125,7 @@ async::Task<Result<RelayedAuthorization>> log_in(const RegistryOptions& options,
 
 async::Task<Result<Login>> RelayedLogins::begin(std::string endpoint, std::string) {
   if (!policy_.may_receive_credentials(endpoint)) co_return Login{};
-  co_return Login{.authorization = authorization_};
+  co_return login_;
 }
 
 // A token that is good but not for this will not get better by logging in again.

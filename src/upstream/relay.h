@@ -39,8 +39,8 @@ async::Task<Result<RelayedAuthorization>> log_in(const RegistryOptions& options,
 
 class RelayedLogins final : public Logins {
  public:
-  RelayedLogins(const RegistryOptions& options, Secret authorization)
-      : policy_(options.url, {}), authorization_(std::move(authorization)) {}
+  RelayedLogins(const RegistryOptions& options, Login login)
+      : policy_(options.url, {}), login_(std::move(login)) {}
 
   async::Task<Result<Login>> begin(std::string endpoint, std::string repository) override;
   async::Task<Result<std::optional<Login>>> after_refusal(std::string endpoint,
@@ -50,7 +50,7 @@ class RelayedLogins final : public Logins {
 
  private:
   const RealmPolicy policy_;
-  const Secret authorization_;
+  const Login login_;
 };
 
 }  // namespace fairlead::upstream

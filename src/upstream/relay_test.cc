@@ -69,6 +69,20 @@ TEST_F(RelayTest, AnIdentityTokenIsARefreshToken) {
   EXPECT_THAT(request.body, HasSubstr("refresh_token=identity"));
 }
 
+// The attack: what it was told comes back in its error, and from there into our log.
+TEST_F(RelayTest, AnErrorThatQuotesTheCredentialsIsNotPassedOn) {
+  for (const std::string quoted : {"alice:hunter2", "YWxpY2U6aHVudGVyMg=="}) {
+    token_reply_ = {
+        .status = 401,
+        .body = R"({"errors":[{"code":"UNAUTHORIZED","message":"not )" + quoted + R"("}]})"};
+    const auto given = relay();
+    ASSERT_FALSE(given);
+    EXPECT_EQ(given.error().code, Code::Unauthorized);
+    EXPECT_THAT(given.error().context, HasSubstr("quotes the credentials"));
+    EXPECT_THAT(given.error().context, Not(HasSubstr(quoted)));
+  }
+}
+
 TEST_F(RelayTest, WhatTheTokenServiceRefusesIsRefused) {
   token_reply_ = {.status = 401, .body = R"({"errors":[{"code":"UNAUTHORIZED","message":"no"}]})"};
   const auto given = relay();
@@ -131,7 +145,7 @@ TEST_F(RelayTest, TheAuthorizationStaysAtTheRegistrysOwnAddress) {
   Server mirror(context_, [](const Request&) { return Reply{.status = 404}; });
   const auto port = mirror.authority().substr(mirror.authority().find(':'));
   options_.url = server_.url();
-  RelayedLogins logins(options_, Secret("Bearer mine"));
+  RelayedLogins logins(options_, Login{.authorization = Secret("Bearer mine")});
   const auto own = run(logins.begin(server_.url(), "r"));
   ASSERT_TRUE(own);
   EXPECT_EQ(own->authorization.reveal(), "Bearer mine");
@@ -149,7 +163,7 @@ TEST_F(RelayTest, AClientShowsItAndNothingElse) {
                          .quotas = quotas_,
                          .clock = clock_,
                          .log = log_},
-                        Secret("Bearer mine"));
+                        Login{.authorization = Secret("Bearer mine")});
   const auto head = run(client.head_manifest("r", "latest", ""));
   ASSERT_FALSE(head);
   EXPECT_EQ(head.error().code, Code::Unauthorized);
@@ -168,7 +182,7 @@ TEST_F(RelayTest, ATokenThatIsNotForThisIsARefusal) {
                          .quotas = quotas_,
                          .clock = clock_,
                          .log = log_},
-                        Secret("Bearer mine"));
+                        Login{.authorization = Secret("Bearer mine")});
   const auto head = run(client.head_manifest("r", "latest", ""));
   ASSERT_FALSE(head);
   EXPECT_EQ(head.error().code, Code::Denied);
@@ -183,16 +197,18 @@ TEST_F(RelayTest, AnErrorThatQuotesTheTokenIsNotPassedOn) {
                          .quotas = quotas_,
                          .clock = clock_,
                          .log = log_},
-                        Secret("Bearer my-own-token"));
+                        Login{.authorization = Secret("Bearer my-own-token"),
+                              .credentials = Credentials{"alice", Secret("hunter2")}});
   script_ = [](const Request& request) {
     return Reply{.status = 403,
                  .body = R"({"errors":[{"code":"DENIED","message":"you sent )" +
-                         request.header("Authorization") + R"("}]})"};
+                         request.header("Authorization") + R"( for alice:hunter2"}]})"};
   };
   const auto answer = run(client.get_document("r", "tags/list", "", 1000));
   ASSERT_FALSE(answer);
   EXPECT_THAT(answer.error().context, HasSubstr("you sent"));
   EXPECT_THAT(answer.error().context, Not(HasSubstr("my-own-token")));
+  EXPECT_THAT(answer.error().context, Not(HasSubstr("hunter2")));
 }
 
 }  // namespace

@@ -145,3 +145,21 @@ def test_clients_pull_by_it(client, upstreams, pushed, tmp_path, users):
         with pytest.raises(AssertionError, match="exit code"):
             client.pull(gateway.host, "closed/app", "1.0")
         assert SECRET not in gateway.stderr()
+
+
+@pytest.mark.parametrize("target", [
+    "/v2//{name}/manifests/1", "/v2/{name}/manifests/%zz", "/v2/{upper}/manifests/1",
+    "/{name}/manifests/1", "/token/?scope=repository:{name}:pull"])
+def test_the_log_has_it_not_from_what_is_not_understood(gateway, target):
+    target = target.format(name=NAME, upper=NAME.upper())
+    assert fetch(gateway.url, target).status in (400, 404)
+    assert SECRET not in gateway.stderr().lower()
+
+
+def test_the_log_has_it_not_from_a_browser_that_asks_first(upstream):
+    """A page of another origin: OPTIONS before the request itself."""
+    headers = {"Origin": "https://ui.example.org", "Access-Control-Request-Method": "GET"}
+    cors = {"cors": {"allowed_origins": ["https://ui.example.org"]}}
+    with guarded(upstream, route_list=ROUTES, server=cors) as gateway:
+        assert fetch(gateway.url, manifest(NAME), method="OPTIONS", headers=headers).status == 204
+        assert SECRET not in gateway.stderr()

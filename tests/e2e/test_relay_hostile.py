@@ -10,10 +10,11 @@ from dataclasses import replace
 import pytest
 from testbed.faulty_upstream import FaultyUpstream
 from testbed.http_request import basic, fetch
+from testbed.passwords import htpasswd
 from testbed.pulling import FOREIGN
 from testbed.relaying import relaying
 from testbed.token_client import bearer, blob, get, get_token, manifest, post_token, scope
-from testbed.upstream_faults import failing, patterned, redirected
+from testbed.upstream_faults import Answer, failing, patterned, redirected
 from testbed.upstream_tokens import TokenService
 
 USER = ("alice", "al1ce's: upstream pass")
@@ -177,3 +178,41 @@ def test_answers_that_are_none(upstream, fault):
         assert not [each for each in upstream.requests if each.header("X-Injected")]
         upstream.heal()
         assert get(gateway, manifest("team/app"), user=USER, source="127.0.0.9").status == 200
+
+
+# Passwords that are for nobody but us, and mistakes.
+
+
+def test_the_password_of_our_own_user_is_shown_to_no_upstream(upstream, tmp_path):
+    path = htpasswd(tmp_path / "htpasswd", {USER[0]: "0urs-and-nobody-elses"})
+    ours = (USER[0], "0urs-and-nobody-elses")
+    with relaying(upstream, auth={"users": str(path)}) as gateway:
+        for scopes in ((TEAM,), (TEAM, scope("up2/no/such")), ()):
+            assert get_token(gateway, None, *scopes, user=ours).status == 200
+        assert not [each for each in upstream.requests
+                    if ours[1] in repr(each) or basic(*ours).split()[1] in repr(each)]
+        # Who has that name there is let in there.
+        assert get(gateway, manifest("team/app"), user=USER).status == 200
+
+
+def test_one_mistake_is_one_failure_however_much_was_asked_for(upstream):
+    asked = [scope(f"team/{number}") for number in range(8)]
+    with relaying(upstream) as gateway:
+        assert get_token(gateway, None, *asked, user=(USER[0], "mistyped")).status == 401
+        assert get(gateway, manifest("team/app"), user=USER).status == 200
+
+
+def test_what_is_asked_for_many_times_is_one_login(upstream):
+    with relaying(upstream) as gateway:
+        given = get_token(gateway, None, *[TEAM] * 50, user=USER)
+        assert len([each for each in upstream.requests if each.path.startswith("/token")]) == 1
+        assert fetch(gateway.url, manifest("team/app"), headers=bearer(given)).status == 200
+
+
+def test_a_token_service_that_quotes_the_password(upstream):
+    upstream.fault("*", "^/token", lambda answer, request: Answer(
+        401, {"Content-Type": "application/json"},
+        b'{"errors":[{"code":"UNAUTHORIZED","message":"not %s"}]}' % USER[1].encode()))
+    with relaying(upstream) as gateway:
+        assert get_token(gateway, None, TEAM, user=USER).status == 401
+        assert USER[1] not in gateway.stderr()

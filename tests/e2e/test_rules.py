@@ -232,3 +232,10 @@ def test_rules_that_are_none(upstream, users, tmp_path, rules, named):
     path.write_text(json.dumps(configuration(upstream, {"users": users, "rules": rules})))
     done = fairlead.run("check", "--config", path)
     assert done.returncode == 1 and named in done.stdout + done.stderr
+
+
+def test_who_may_see_nothing_does_not_learn_what_a_route_leaves_out(upstream):
+    only = [{"match": "left/", "to": "up/", "repositories": ["team/**"]}]
+    with guarded(upstream, {"anonymous": []}, route_list=only) as gateway:
+        for name in ("left/team/app", "left/other/app", "no/route"):
+            assert_unauthorized(fetch(gateway.url, manifest(name)), name)
