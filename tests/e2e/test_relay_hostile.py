@@ -191,8 +191,10 @@ def test_the_password_of_our_own_user_is_shown_to_no_upstream(upstream, tmp_path
             assert get_token(gateway, None, *scopes, user=ours).status == 200
         assert not [each for each in upstream.requests
                     if ours[1] in repr(each) or basic(*ours).split()[1] in repr(each)]
-        # Who has that name there is let in there.
-        assert get(gateway, manifest("team/app"), user=USER).status == 200
+        # The name is ours alone, whatever the upstream makes of it.
+        assert get(gateway, manifest("team/app"), user=USER).status == 401
+        assert not [each for each in upstream.requests
+                    if basic(*USER).split()[1] in repr(each)]
 
 
 def test_one_mistake_is_one_failure_however_much_was_asked_for(upstream):

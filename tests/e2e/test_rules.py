@@ -6,6 +6,7 @@ import json
 import pytest
 from testbed import fairlead
 from testbed.guarded import (  # noqa: F401
+    assert_unauthorized,
     ALICE,
     BOB,
     REPOSITORIES,
