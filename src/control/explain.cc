@@ -53,6 +53,7 @@ std::string describe(const routing::RouteOptions& route) {
 
 routing::Router make_router(const config::Config& config) {
   std::vector<routing::RegistryName> names;
+  names.reserve(config.registries.size());
   for (const auto& registry : config.registries) {
     names.push_back({registry.name, registry.is_docker_hub()});
   }

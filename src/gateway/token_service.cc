@@ -225,7 +225,7 @@ async::Task<Result<upstream::RelayedAuthorization>> TokenService::log_in_upstrea
       co_return std::unexpected(Error{.code = Code::TooManyRequests,
                                       .origin = Origin::Client,
                                       .context = "too many failed logins from your address",
-                                      .retry_after = *wait});
+                                      .retry_after = wait});
     }
   }
   auto outcome = co_await admission_.relayed.log_in(
