@@ -72,17 +72,6 @@ std::size_t blocking_threads() {
   return std::max<std::size_t>(4, 2 * std::size_t{std::thread::hardware_concurrency()});
 }
 
-routing::Router make_router(const config::Config& config) {
-  std::vector<routing::RegistryName> names;
-  names.reserve(config.registries.size());
-  for (const auto& registry : config.registries) {
-    names.push_back({registry.name, registry.is_docker_hub()});
-  }
-  auto router = routing::Router::build(config.routes, names);
-  if (!router) std::abort();  // loading the configuration has checked the routes
-  return std::move(*router);
-}
-
 // Whether anybody has something to show that changes what they may.
 bool wants_callers(const config::Config& config) {
   const auto is_shut = [](auth::Actions actions) { return !actions.has(oci::Action::Pull); };
@@ -133,7 +122,7 @@ class Process {
         trusted_proxies_(config.server.trusted_proxies),
         cors_(config.server.allowed_origins),
         limits_(config.server.limits),
-        router_(make_router(config)),
+        router_(config::make_router(config)),
         services_{.store = *store_,
                   .index = *index_,
                   .bookkeeper = bookkeeper_,

@@ -47,7 +47,8 @@ class JwtIssuers {
   ~JwtIssuers();
 
   // The bearer of `token`, of kind Issued. Errors, without any of the token's text: Unauthorized;
-  // Denied where one of the issuers has signed it, but what it claims is not right; those of JwksSource::keys() when keys are missing without which nobody can tell.
+  // Denied where one of the issuers has signed it, but what it claims is not right; those of
+  // JwksSource::keys() when keys are missing without which nobody can tell.
   async::Task<Result<Caller>> verify(std::string token, KeyFetcher& fetcher);
 
  private:

@@ -23,6 +23,7 @@
 #include "config/problem.h"
 #include "http/options.h"
 #include "routing/route.h"
+#include "routing/router.h"
 #include "telemetry/log.h"
 #include "upstream/options.h"
 
@@ -37,6 +38,9 @@ struct Config {
   telemetry::LogOptions log;
   std::vector<std::string> warnings;  // for the log, once, at start
 };
+
+// The routes of a configuration that was loaded.
+routing::Router make_router(const Config& config);
 
 // What the command line said, as it was typed: it is checked with all the rest.
 struct Overrides {

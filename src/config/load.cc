@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loads a configuration: document, layers, schema, what must hold between sections.
 #include <algorithm>
+#include <cstdlib>
 #include <iterator>
 #include <set>
 #include <tuple>
@@ -146,6 +147,12 @@ Loaded parse(std::string_view text, std::string_view file_name, const Overrides&
   sort_by_place(reading.warnings, reading.file);
   for (const Problem& warning : reading.warnings) out.warnings.push_back(to_string(warning));
   return out;
+}
+
+routing::Router make_router(const Config& config) {
+  auto router = routing::Router::build(config.routes, names_of(config.registries));
+  if (!router) std::abort();  // loading has checked the routes
+  return *std::move(router);
 }
 
 Loaded load(const std::optional<std::filesystem::path>& file, const Overrides& overrides,

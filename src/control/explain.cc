@@ -51,17 +51,6 @@ std::string describe(const routing::RouteOptions& route) {
   return text + "to " + in_quotes(route.to);
 }
 
-routing::Router make_router(const config::Config& config) {
-  std::vector<routing::RegistryName> names;
-  names.reserve(config.registries.size());
-  for (const auto& registry : config.registries) {
-    names.push_back({registry.name, registry.is_docker_hub()});
-  }
-  auto router = routing::Router::build(config.routes, names);
-  if (!router) std::abort();  // loading the configuration has checked the routes
-  return *std::move(router);
-}
-
 std::string describe(const auth::Rule& rule) {
   std::string who;
   for (const std::string& name : rule.who) who += (who.empty() ? "" : ", ") + name;
@@ -203,7 +192,7 @@ std::expected<ExplainQuestion, std::string> parse_image(const config::Config& co
 }
 
 Explanation explain(const config::Config& config, const ExplainQuestion& question) {
-  const routing::Router router = make_router(config);
+  const routing::Router router = config::make_router(config);
   const auto target = router.route({.host = without_port(question.host),
                                     .authority = question.host,
                                     .name_space = question.name_space,

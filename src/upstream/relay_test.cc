@@ -34,6 +34,20 @@ class RelayTest : public RegistryClientFixture {
     return run(log_in(options_, transport_, std::move(credentials), std::move(scope)));
   }
 
+  // In the name of a caller.
+  RegistryClient client_with(Login login) {
+    options_.url = server_.url();
+    credentials_ = std::make_unique<CredentialSource>(options_, pool_, clock_);
+    return {options_,
+            transport_,
+            {.tokens = tokens_,
+             .credentials = *credentials_,
+             .quotas = quotas_,
+             .clock = clock_,
+             .log = log_},
+            std::move(login)};
+  }
+
   void expect_credentials_stay_here(const Server& elsewhere) const {
     EXPECT_TRUE(elsewhere.requests().empty());
     for (const Request& request : server_.requests())
@@ -155,15 +169,7 @@ TEST_F(RelayTest, TheAuthorizationStaysAtTheRegistrysOwnAddress) {
 }
 
 TEST_F(RelayTest, AClientShowsItAndNothingElse) {
-  options_.url = server_.url();
-  credentials_ = std::make_unique<CredentialSource>(options_, pool_, clock_);
-  RegistryClient client(options_, transport_,
-                        {.tokens = tokens_,
-                         .credentials = *credentials_,
-                         .quotas = quotas_,
-                         .clock = clock_,
-                         .log = log_},
-                        Login{.authorization = Secret("Bearer mine")});
+  auto client = client_with(Login{.authorization = Secret("Bearer mine")});
   const auto head = run(client.head_manifest("r", "latest", ""));
   ASSERT_FALSE(head);
   EXPECT_EQ(head.error().code, Code::Unauthorized);
@@ -173,32 +179,16 @@ TEST_F(RelayTest, AClientShowsItAndNothingElse) {
 }
 
 TEST_F(RelayTest, ATokenThatIsNotForThisIsARefusal) {
-  options_.url = server_.url();
   challenge_ += R"(,error="insufficient_scope")";
-  credentials_ = std::make_unique<CredentialSource>(options_, pool_, clock_);
-  RegistryClient client(options_, transport_,
-                        {.tokens = tokens_,
-                         .credentials = *credentials_,
-                         .quotas = quotas_,
-                         .clock = clock_,
-                         .log = log_},
-                        Login{.authorization = Secret("Bearer mine")});
+  auto client = client_with(Login{.authorization = Secret("Bearer mine")});
   const auto head = run(client.head_manifest("r", "latest", ""));
   ASSERT_FALSE(head);
   EXPECT_EQ(head.error().code, Code::Denied);
 }
 
 TEST_F(RelayTest, AnErrorThatQuotesTheTokenIsNotPassedOn) {
-  options_.url = server_.url();
-  credentials_ = std::make_unique<CredentialSource>(options_, pool_, clock_);
-  RegistryClient client(options_, transport_,
-                        {.tokens = tokens_,
-                         .credentials = *credentials_,
-                         .quotas = quotas_,
-                         .clock = clock_,
-                         .log = log_},
-                        Login{.authorization = Secret("Bearer my-own-token"),
-                              .credentials = Credentials{"alice", Secret("hunter2")}});
+  auto client = client_with(Login{.authorization = Secret("Bearer my-own-token"),
+                                  .credentials = Credentials{"alice", Secret("hunter2")}});
   script_ = [](const Request& request) {
     return Reply{.status = 403,
                  .body = R"({"errors":[{"code":"DENIED","message":"you sent )" +

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *offset_file(clockid_t clock) {
+static const char* offset_file(clockid_t clock) {
   if (clock == CLOCK_REALTIME) return getenv("WALL_CLOCK_OFFSET");
   if (clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_COARSE) {
     return getenv("STEADY_CLOCK_OFFSET");
@@ -16,9 +16,9 @@ static const char *offset_file(clockid_t clock) {
   return NULL;
 }
 
-int clock_gettime(clockid_t clock, struct timespec *now) {
+int clock_gettime(clockid_t clock, struct timespec* now) {
   const int result = (int)syscall(SYS_clock_gettime, clock, now);
-  const char *path = offset_file(clock);
+  const char* path = offset_file(clock);
   if (result != 0 || path == NULL) return result;
   char text[32] = {0};
   const int file = open(path, O_RDONLY | O_CLOEXEC);
