@@ -6,6 +6,7 @@
 #include <string>
 
 #include "fuzz/property.h"
+#include "oci/operation.h"
 #include "oci/query.h"
 #include "s3/signer.h"
 #include "s3/uri_encoding.h"
