@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <string>
 #include <vector>
 
@@ -183,13 +185,15 @@ TEST_F(CredentialSourceTest, RefusedOnesAreFetchedAnew) {
 
 TEST_F(CredentialSourceTest, ACallerThatGoesAwayLeavesTheNextToFetch) {
   script_.holds = true;
-  {
-    boost::asio::io_context own(1);
-    boost::asio::co_spawn(own.get_executor(), source_.get(channel_),
-                          [](const std::exception_ptr&, const Result<SharedCredentials>&) {});
-    own.run_for(20ms);
-    EXPECT_EQ(script_.fetches, 1);
-  }
+  boost::asio::cancellation_signal hang_up;
+  bool is_gone = false;
+  boost::asio::co_spawn(
+      context_.get_executor(), source_.get(channel_),
+      boost::asio::bind_cancellation_slot(
+          hang_up.slot(), [&](const std::exception_ptr&, const auto&) { is_gone = true; }));
+  run_until([&] { return script_.fetches == 1; });
+  hang_up.emit(boost::asio::cancellation_type::terminal);
+  run_until([&] { return is_gone; });
   script_.holds = false;
   EXPECT_EQ(get(), "key-2");
 }
