@@ -88,7 +88,9 @@ void set_network(CURL* easy, const HttpRequest& request) {
   ::curl_easy_setopt(
       easy, CURLOPT_CONNECTTIMEOUT_MS,
       static_cast<long>(std::max<std::int64_t>(1, request.timeouts.connect.count())));
-  if (!request.proxy.empty()) {
+  if (request.is_direct) {
+    ::curl_easy_setopt(easy, CURLOPT_PROXY, "");
+  } else if (!request.proxy.empty()) {
     ::curl_easy_setopt(easy, CURLOPT_PROXY, request.proxy.c_str());
     ::curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
   }
@@ -147,8 +149,9 @@ Result<void> CurlTransfer::start() {
   ::curl_easy_setopt(easy, CURLOPT_URL, request_.url.c_str());
   if (request_.method == "HEAD") {
     ::curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-  } else if (request_.method == "POST") {
+  } else if (request_.method == "POST" || request_.method == "PUT") {
     ::curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    ::curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
     ::curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request_.body.data());
     ::curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(request_.body.size()));
   }

@@ -26,14 +26,15 @@ class Headers {
 };
 
 struct HttpRequest {
-  std::string method = "GET";  // GET, HEAD or POST
+  std::string method = "GET";  // GET, HEAD, POST or PUT
   std::string url;             // absolute, http or https
   std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;  // of a POST; small
+  std::string body;  // of a POST or PUT; small
   Timeouts timeouts;
-  std::string ca_file;   // PEM, instead of the system's; empty: SSL_CERT_FILE or the system's
-  std::string proxy;     // empty: from the environment
-  bool is_bulk = false;  // the answer may be large: large pieces, and a connection of its own
+  std::string ca_file;     // PEM, instead of the system's; empty: SSL_CERT_FILE or the system's
+  std::string proxy;       // empty: from the environment
+  bool is_direct = false;  // never through a proxy, whatever the environment says
+  bool is_bulk = false;    // the answer may be large: large pieces, and a connection of its own
 };
 
 }  // namespace fairlead::upstream

@@ -69,6 +69,26 @@ TEST_F(HttpTransportTest, SendsHeadAndPost) {
   EXPECT_EQ(server_.requests().at(1).body, "a=b");
 }
 
+TEST_F(HttpTransportTest, SendsPut) {
+  for (const std::string body : {"", "a=b"}) {
+    const auto put = send({.method = "PUT", .url = server_.url() + "/t", .body = body});
+    ASSERT_TRUE(put) << put.error().context;
+    EXPECT_EQ(server_.requests().back().method, "PUT");
+    EXPECT_EQ(server_.requests().back().header("Content-Length"), std::to_string(body.size()));
+    EXPECT_EQ(server_.requests().back().body, body);
+  }
+}
+
+TEST_F(HttpTransportTest, ADirectRequestUsesNoProxy) {
+  for (const bool is_direct : {false, true}) {
+    HttpRequest request{.url = "http://127.0.0.1:1/"};
+    request.proxy = server_.url();
+    request.is_direct = is_direct;
+    EXPECT_EQ(send(request).has_value(), !is_direct);
+  }
+  EXPECT_EQ(server_.requests().size(), 1u);
+}
+
 TEST_F(HttpTransportTest, ReusesAConnection) {
   reply_ = {.body = "x"};
   for (int i = 0; i < 5; ++i) {

@@ -11,6 +11,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/host_port.h"
 #include "upstream/ascii.h"
 
 namespace fairlead::upstream {
@@ -56,6 +57,20 @@ bool is_internal_ipv6(const std::array<std::uint8_t, 16>& address) {
   return is_link_local || is_unique_local;
 }
 
+// Boost.URL (1.81) reads http://10.0.0.1.evil.example/ as the host 10.0.0.1 and the path
+// ".evil.example/". The attack: to be taken for the registry at that address, or to have a
+// relative redirect lead there.
+bool is_misread(const urls::url_view& view) {
+  const std::string_view path(view.encoded_path().data(), view.encoded_path().size());
+  return view.has_authority() && !path.empty() && !path.starts_with('/');
+}
+
+// What such a URL says.
+std::optional<HostPort> misread_host(std::string_view url) {
+  const std::string_view rest = url.substr(url.find("//") + 2);
+  return parse_host_port(rest.substr(0, rest.find_first_of("/?#")));
+}
+
 }  // namespace
 
 std::optional<WebOrigin> origin_of(std::string_view url) {
@@ -68,6 +83,13 @@ std::optional<WebOrigin> origin_of(std::string_view url) {
   origin.scheme = ascii_lower(std::string_view(view.scheme()));
   if (origin.scheme != "http" && origin.scheme != "https") return std::nullopt;
   if (!view.has_authority() || view.has_userinfo()) return std::nullopt;
+  if (is_misread(view)) {
+    const auto host = misread_host(url);
+    if (!host) return std::nullopt;
+    origin.host = host->host;
+    origin.port = host->port.value_or(origin.is_https() ? 443 : 80);
+    return origin.port == 0 ? std::nullopt : std::optional(origin);
+  }
   origin.host = ascii_lower(view.host_address());
   // "registry.example." is the same host; what else a decoded host could hold is no name.
   if (origin.host.ends_with('.')) origin.host.pop_back();
@@ -88,11 +110,11 @@ std::optional<std::string> resolve_url(std::string_view base, std::string_view r
   if (reference.empty() || reference.size() > kMaxUrlLength) return std::nullopt;
   reference = reference.substr(0, reference.find('#'));
   const auto parsed = urls::parse_uri_reference(reference);
-  if (!parsed) return std::nullopt;
+  if (!parsed || (is_misread(*parsed) && !parsed->has_scheme())) return std::nullopt;
   if (parsed->has_scheme()) return std::string(reference);
 
   const auto parsed_base = urls::parse_uri(base);
-  if (!parsed_base) return std::nullopt;
+  if (!parsed_base || is_misread(*parsed_base)) return std::nullopt;
   urls::url resolved;
   if (!urls::resolve(*parsed_base, *parsed, resolved)) return std::nullopt;
   const urls::string_view text = resolved.buffer();

@@ -53,6 +53,7 @@ osd objectstore = memstore
 memstore device bytes = 4294967296
 osd memory target = 939524096
 rgw frontends = beast endpoint=127.0.0.1:{rgw_port}
+rgw dns name = {domain}
 rgw override bucket index max shards = 1
 rgw dynamic resharding = false
 rgw thread pool size = 8
@@ -89,6 +90,7 @@ def _free_port():
 class Ceph:
     access_key = "TESTBEDACCESSKEY0000"
     secret_key = "testbed/secret+key/of/forty/characters00"
+    domain = "s3.test"      # BUCKET.s3.test is virtual-host style; addresses are path style
 
     def __init__(self):
         self.directory = Path(tempfile.mkdtemp(prefix="ceph-"))
@@ -116,7 +118,8 @@ class Ceph:
         self.endpoint = f"http://127.0.0.1:{rgw_port}"
         configuration = directory / "ceph.conf"
         configuration.write_text(_CONFIGURATION.format(
-            fsid=fsid, mon_port=mon_port, rgw_port=rgw_port, directory=directory))
+            fsid=fsid, mon_port=mon_port, rgw_port=rgw_port, directory=directory,
+            domain=self.domain))
         for name in ("mon", "osd", "rgw"):
             (directory / name).mkdir()
         use = ["-c", configuration]
