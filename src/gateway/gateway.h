@@ -2,8 +2,8 @@
 // Gateway: answers the requests of one worker. The stages of a request, top to bottom:
 //
 //   parse      method and target -> oci::Operation           gateway.cc
-//   identify   credentials -> caller                         admit.cc
 //   route      host, ns, repository -> registry, repository  gateway.cc
+//   identify   credentials -> caller                         admit.cc
 //   authorize  before anything is looked up                  admit.cc
 //   resolve    tag -> digest                                 pull.cc
 //   fetch      digest -> content: hit, join or fill          pull.cc
