@@ -26,10 +26,10 @@ class Headers {
 };
 
 struct HttpRequest {
-  std::string method = "GET";  // GET, HEAD, POST or PUT
+  std::string method = "GET";  // GET, HEAD, POST, PUT or DELETE
   std::string url;             // absolute, http or https
   std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;  // of a POST or PUT; small
+  std::string body;  // of a POST or PUT; megabytes at most
   Timeouts timeouts;
   std::string ca_file;     // PEM, instead of the system's; empty: SSL_CERT_FILE or the system's
   std::string proxy;       // empty: from the environment

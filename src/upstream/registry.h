@@ -53,6 +53,12 @@ struct Download {
   std::unique_ptr<Body> body;
 };
 
+// Where a client may get content by itself, without us. Whoever has the URL has the content, until
+// it expires: it is a secret.
+struct Location {
+  std::string url;
+};
+
 // A small answer, read whole.
 struct Document {
   std::string body;
@@ -88,6 +94,19 @@ class Registry {
   virtual async::Task<Result<Document>> get_document(std::string repository,
                                                      std::string path_and_query, std::string accept,
                                                      std::size_t limit) = 0;
+
+  // A place that a client may be sent to for a blob, or a manifest of the type that it has; asked
+  // only for who may have it. nullopt: there is none, and the bytes are to be asked for here. The
+  // answer is of now: it is not to be kept.
+  virtual async::Task<Result<std::optional<Location>>> locate_blob(std::string /*repository*/,
+                                                                   oci::Digest /*digest*/) {
+    co_return std::nullopt;
+  }
+  virtual async::Task<Result<std::optional<Location>>> locate_manifest(std::string /*repository*/,
+                                                                       oci::Digest /*digest*/,
+                                                                       std::string /*media_type*/) {
+    co_return std::nullopt;
+  }
 
   // What the registry last told of our quota with it; nullopt: nothing.
   [[nodiscard]] virtual std::optional<Quota> quota() const { return std::nullopt; }
