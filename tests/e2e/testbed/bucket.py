@@ -34,7 +34,7 @@ def host(fairlead):
     return f"localhost:{fairlead.port}"
 
 
-def client(rgw):
+def s3_client(rgw):
     """boto3's."""
     import boto3
     return boto3.client("s3", endpoint_url=rgw.endpoint, region_name="us-east-1",
