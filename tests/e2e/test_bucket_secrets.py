@@ -57,8 +57,7 @@ def use(gateway, held, token):
     return answers
 
 
-@pytest.mark.parametrize("level", ["debug", "info"])
-@pytest.mark.parametrize("manifests", ["inline", "redirect"])
+@pytest.mark.parametrize("level, manifests", [("debug", "redirect"), ("info", "inline")])
 def test_no_secret_is_anywhere(rgw, held, tmp_path, level, manifests):
     clock = WallClock(tmp_path)
     storage = s3_storage(rgw.endpoint, BUCKET, rgw.access_key, rgw.secret_key)
@@ -123,7 +122,8 @@ def test_no_secret_is_anywhere(rgw, held, tmp_path, level, manifests):
     {"layout": "other"}, {"layout": None}, {"endpoint": "not a URL"}, {"name": "UPPER/../case"},
     {"access_key": None}, {"session_token": "with a space"}, {"timeouts": {"connect": "soon"}}])
 def test_mistakes_are_told_without_the_keys(rgw, tmp_path, wrong):
-    settings = bucket(rgw, BUCKET, access_key="NOBODYSACCESSKEY0000", secret_key="written/in+the/file") | wrong
+    settings = bucket(rgw, BUCKET, access_key="NOBODYSACCESSKEY0000",
+                      secret_key="written/in+the/file") | wrong
     settings = {key: value for key, value in settings.items() if value is not None}
     path = tmp_path / "fairlead.yaml"
     path.write_text(json.dumps(configuration(settings)))
