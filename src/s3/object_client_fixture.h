@@ -100,7 +100,8 @@ class ObjectClientTest : public fairlead::testing::CoroutineTest {
                           .public_endpoint = "https://s3.example.com",
                           .region = "eu-west-1",
                           .style = AddressStyle::Path};
-    options.timeouts = {.first_byte = std::chrono::milliseconds(200)};
+    options.timeouts = {.connect = std::chrono::milliseconds(100),
+                        .first_byte = std::chrono::milliseconds(200)};
     if (!is_temporary) {
       options.credentials = S3Credentials{.access_key = "KEY", .secret_key = Secret("hush")};
     }
