@@ -33,6 +33,8 @@ class FakeBucket {
   // Asked before each call, with its name ("head", "get", "put_part", ...) and key: an error to
   // answer with, and a place to let others run. Set before use.
   std::function<std::optional<Error>(const std::string& call, const std::string& key)> on_call{};
+  // Awaited while a part is on its way.
+  std::function<async::Task<>(int number)> on_part{};
   // Every download breaks after so many bytes.
   std::optional<std::size_t> cut_after{};
 
@@ -139,8 +141,10 @@ class FakeObjects final : public s3::Objects {
     const std::lock_guard lock(bucket_.mutex_);
     s3::Listing listing;
     std::string last;
-    for (const auto& [key, object] : bucket_.objects_) {
-      if (!key.starts_with(request.prefix)) continue;
+    for (auto at = bucket_.objects_.lower_bound(request.prefix); at != bucket_.objects_.end();
+         ++at) {
+      const auto& [key, object] = *at;
+      if (!key.starts_with(request.prefix)) break;
       const auto cut = request.delimiter.empty()
                            ? std::string::npos
                            : key.find(request.delimiter, request.prefix.size());
@@ -197,6 +201,7 @@ class FakeObjects final : public s3::Objects {
   async::Task<Result<s3::UploadedPart>> put_part(std::string key, std::string id, int number,
                                                  std::string bytes) override {
     if (auto error = bucket_.enter("put_part", key)) co_return std::unexpected(*std::move(error));
+    if (bucket_.on_part) co_await bucket_.on_part(number);
     const std::lock_guard lock(bucket_.mutex_);
     const auto found = bucket_.uploads_.find(id);
     if (found == bucket_.uploads_.end()) co_return FakeBucket::absent(id);
