@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cache/image_pattern.h"
+#include "config/bucket_section.h"
 #include "config/nearest.h"
 #include "config/schema.h"
 #include "oci/glob.h"
@@ -62,7 +63,8 @@ void read_index(const Value& index) {
 
 }  // namespace
 
-void read_cache(Section& cache, const Registries& registries, cache::CacheOptions& out) {
+void read_cache(Section& cache, Config& config) {
+  cache::CacheOptions& out = config.cache;
   cache.text("directory", out.directory);
   if (out.directory.starts_with('~')) {
     cache.find("directory")->problem("~ has no meaning here: write the whole path");
@@ -73,9 +75,10 @@ void read_cache(Section& cache, const Registries& registries, cache::CacheOption
   cache.duration("stale_if_error", out.freshness.stale_if_error, 0ms, kMaxDuration);
   cache.duration("not_found_for", out.freshness.not_found_for, 0ms, 1h);
   cache.duration("scrub", out.scrub, 0ms, kMaxDuration);
-  if (const auto keep = cache.find("keep")) read_keep(*keep, registries, out.keep);
+  if (const auto keep = cache.find("keep")) read_keep(*keep, config.registries, out.keep);
   if (const auto index = cache.find("index")) read_index(*index);
-  cache.not_built({"s3"});
+  cache.section("s3",
+                [&](Section& bucket) { read_cache_bucket(bucket, config.cache_bucket.emplace()); });
 }
 
 }  // namespace fairlead::config

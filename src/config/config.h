@@ -20,8 +20,10 @@
 #include "auth/options.h"
 #include "base/error.h"
 #include "cache/options.h"
+#include "config/buckets.h"
 #include "config/problem.h"
 #include "http/options.h"
+#include "routing/delivery.h"
 #include "routing/route.h"
 #include "routing/router.h"
 #include "telemetry/log.h"
@@ -32,8 +34,12 @@ namespace fairlead::config {
 struct Config {
   http::ServerOptions server;
   std::vector<upstream::RegistryOptions> registries;  // built in and the file's; names are unique
-  std::vector<routing::RouteOptions> routes;          // Router::build accepts them
+  // By the registries' names: the buckets that they keep their data in, and how it is delivered.
+  std::map<std::string, RegistryBucket, std::less<>> buckets;
+  std::map<std::string, routing::Delivery, std::less<>> deliveries;
+  std::vector<routing::RouteOptions> routes;  // Router::build accepts them
   cache::CacheOptions cache;
+  std::optional<CacheBucketOptions> cache_bucket;
   auth::AuthOptions auth;
   telemetry::LogOptions log;
   std::vector<std::string> warnings;  // for the log, once, at start

@@ -20,7 +20,7 @@ struct Setting {
   bool is_list = false;  // commas separate
 };
 
-constexpr std::array<Setting, 24> kSettings{{
+constexpr std::array<Setting, 36> kSettings{{
     {"server.listen", true},
     {"server.workers"},
     {"server.tls.certificate"},
@@ -43,6 +43,18 @@ constexpr std::array<Setting, 24> kSettings{{
     {"cache.not_found_for"},
     {"cache.scrub"},
     {"cache.keep", true},
+    {"cache.s3.name"},
+    {"cache.s3.endpoint"},
+    {"cache.s3.public_endpoint"},
+    {"cache.s3.region"},
+    {"cache.s3.path_style"},
+    {"cache.s3.access_key"},
+    {"cache.s3.secret_key"},
+    {"cache.s3.session_token"},
+    {"cache.s3.root"},
+    {"cache.s3.max_size"},
+    {"cache.s3.max_age"},
+    {"cache.s3.presign_expiry"},
     {"log.level"},
     {"log.format"},
 }};

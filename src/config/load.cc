@@ -63,8 +63,8 @@ void read_all(Section& root, Config& out) {
   root.section("auth", [&](Section& auth) { read_auth(auth, out.auth); });
   const bool is_open = out.auth.is_open_by_default && !out.auth.knows_callers();
   root.section("server", [&](Section& server) { read_server(server, is_open, out.server); });
-  root.section("registries", [&](Section& section) { read_registries(section, out.registries); });
-  root.section("cache", [&](Section& cache) { read_cache(cache, out.registries, out.cache); });
+  root.section("registries", [&](Section& section) { read_registries(section, out); });
+  root.section("cache", [&](Section& cache) { read_cache(cache, out); });
   root.section("log", [&](Section& log) { read_log(log, out.log); });
 
   const auto routes = root.find("routes");

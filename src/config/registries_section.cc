@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "config/bucket_section.h"
 #include "config/endpoint.h"
 #include "config/schema.h"
 
@@ -37,8 +38,8 @@ std::optional<std::string> read_url(const Value& value) {
 void read_urls(Section& registry, RegistryOptions& out) {
   if (const auto value = registry.find("url")) {
     if (auto url = read_url(*value)) out.url = std::move(*url);
-  } else if (out.url.empty()) {
-    registry.self().problem("has no url");
+  } else if (out.url.empty() && !registry.find("bucket")) {
+    registry.self().problem("has neither a url nor a bucket");
   }
   if (const auto mirrors = registry.find("mirrors")) {
     for (const Value& item : mirrors->items(kMaxMirrors)) {
@@ -145,11 +146,7 @@ void read_network(Section& registry, RegistryOptions& out) {
       }
     }
   }
-  registry.section("timeouts", [&](Section& timeouts) {
-    timeouts.duration("connect", out.timeouts.connect, 1ms, 1h);
-    timeouts.duration("first_byte", out.timeouts.first_byte, 1ms, 1h);
-    timeouts.duration("stall", out.timeouts.stall, 1ms, 1h);
-  });
+  registry.section("timeouts", [&](Section& timeouts) { read_timeouts(timeouts, out.timeouts); });
 }
 
 void read_registry(Section& registry, RegistryOptions& out) {
@@ -158,12 +155,37 @@ void read_registry(Section& registry, RegistryOptions& out) {
   check_mirrors(registry, out);
   read_network(registry, out);
   warn_of_plain_http(registry, out);
-  registry.not_built({"bucket", "deliver", "presign_expiry", "stream_to"});
+}
+
+// Without a url there is nobody to ask in anybody's name.
+void check_lone_bucket(const Section& registry, const RegistryOptions& out) {
+  if (!out.url.empty()) return;
+  if (out.relays_credentials || out.credentials || !out.credential_helper.empty() ||
+      !out.mirrors.empty()) {
+    registry.self().problem("has a bucket and no url: credentials and mirrors are for a registry");
+  }
+}
+
+void read_storage(Section& registry, const RegistryOptions& options, Config& out) {
+  if (const auto value = registry.find("bucket")) {
+    RegistryBucket& bucket = out.buckets[options.name];
+    value->section([&](Section& in) { read_registry_bucket(in, bucket); });
+    read_presign_expiry(registry, bucket.presign_expiry);
+    check_lone_bucket(registry, options);
+  } else if (const auto expiry = registry.find("presign_expiry")) {
+    expiry->problem("is of no use without a bucket");
+  }
+  routing::Delivery& delivery = out.deliveries[options.name];
+  if (const auto value = registry.find("deliver")) {
+    if (const auto ways = read_ways(*value)) delivery.ways = *ways;
+  }
+  if (const auto value = registry.find("stream_to")) delivery.stream_to = read_stream_to(*value);
 }
 
 }  // namespace
 
-void read_registries(Section& registries, std::vector<RegistryOptions>& out) {
+void read_registries(Section& registries, Config& config) {
+  std::vector<RegistryOptions>& out = config.registries;
   for (const auto& [name, value] : registries.all(kMaxRegistries)) {
     // It is read all the same, so that a route to it is not told to lead nowhere.
     if (!is_registry_name(name)) {
@@ -171,7 +193,10 @@ void read_registries(Section& registries, std::vector<RegistryOptions>& out) {
     }
     auto entry = std::ranges::find(out, name, &RegistryOptions::name);
     if (entry == out.end()) entry = out.insert(out.end(), {.name = name});
-    value.section([&](Section& registry) { read_registry(registry, *entry); });
+    value.section([&](Section& registry) {
+      read_registry(registry, *entry);
+      read_storage(registry, *entry, config);
+    });
   }
 }
 

@@ -2,6 +2,7 @@
 // Reads `routes`.
 #include <utility>
 
+#include "config/bucket_section.h"
 #include "config/schema.h"
 
 namespace fairlead::config {
@@ -67,7 +68,10 @@ RouteOptions read_route(Section& route) {
   route.duration("fresh_for", fresh_for, 0ms, kMaxDuration);
   if (fresh_for >= 0ms) out.policy.fresh_for = fresh_for;
   route.duration("cooldown", out.policy.cooldown, 0ms, kMaxDuration);
-  route.not_built({"deliver"});
+  if (const auto deliver = route.find("deliver")) out.policy.deliver = read_ways(*deliver);
+  if (const auto networks = route.find("stream_to")) {
+    out.policy.stream_to = read_stream_to(*networks);
+  }
 
   if (!route.find("to")) route.self().problem("has no `to`");
   return out;

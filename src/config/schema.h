@@ -19,9 +19,8 @@ namespace fairlead::config {
 
 // `is_open`: nobody has said who may; others who reach it may then pull everything.
 void read_server(Section& server, bool is_open, http::ServerOptions& out);
-// Only warns of what does not fit to the registries.
-void read_cache(Section& cache, const std::vector<upstream::RegistryOptions>& registries,
-                cache::CacheOptions& out);
+// Its options and its bucket; only warns of what does not fit to the registries.
+void read_cache(Section& cache, Config& out);
 void read_log(Section& log, telemetry::LogOptions& out);
 void read_auth(Section& auth, auth::AuthOptions& out);
 
@@ -30,8 +29,8 @@ auth::Actions read_actions(const Value& list);
 // The patterns of a list of repositories. What is none is a problem.
 std::vector<std::string> read_globs(const Value& list);
 
-// Changes and adds to what `out` holds already.
-void read_registries(Section& registries, std::vector<upstream::RegistryOptions>& out);
+// Changes and adds to the registries that `out` holds already, with their buckets and deliveries.
+void read_registries(Section& registries, Config& out);
 
 // Replaces what `out` holds. What a route means, and whether they fit together, is the Router's
 // to say.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "auth/actions.h"
+#include "routing/delivery.h"
 
 namespace fairlead::routing {
 
@@ -19,6 +20,8 @@ struct RoutePolicy {
   std::chrono::milliseconds cooldown{0};               // of what tags mean; 0: none
   std::vector<std::string> repositories;  // globs on the registry's own names; empty: all
   std::vector<std::string> deny;          // these not
+  std::optional<Ways> deliver;            // none: as the registry has it
+  std::optional<StreamTo> stream_to;      // the same
 
   auth::Actions allow{oci::Action::Pull};  // to anybody at all
   std::optional<auth::Actions>
