@@ -22,7 +22,7 @@ from xml.sax.saxutils import escape
 
 from .cache_bucket import ROOT, blob_key
 from .faulty_upstream import FaultyUpstream
-from .upstream_faults import Answer, Fault, Request, failing
+from .upstream_faults import Answer, Fault, Gate, Request, changed, failing, held_at
 
 BUCKET = "cache"
 ACCESS_KEY, SECRET_KEY = "STANDINACCESSKEY0000", "stand-in/secret+key/of/forty/characters0"
@@ -187,3 +187,20 @@ def _document(name: str, inside: str) -> Answer:
     text = ('<?xml version="1.0" encoding="UTF-8"?>\n'
             f'<{name} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{inside}</{name}>')
     return Answer(200, _XML, text.encode())
+
+
+class _Pause(Gate):
+    def __init__(self, seconds: float):
+        super().__init__()
+        self._seconds = seconds
+
+    def hold(self) -> None:
+        self.reached.set()
+        self.released.wait(self._seconds)
+
+
+def late(server: FaultyUpstream, seconds: float, after: int | None = None) -> Fault:
+    """Every answer begins so late, or stops for so long after that many bytes of its body."""
+    pause = _Pause(seconds)
+    server.gates.append(pause)
+    return changed(before_head=pause) if after is None else held_at(after, pause)
