@@ -32,6 +32,9 @@ class BucketScrubber {
   // far as the size of the bucket is known from the round before; else a MiB a second). Blocks.
   std::chrono::milliseconds step(std::stop_token stop = {});
 
+  // Reads one content; removes it if it is damaged. Blocks; from any thread.
+  Result<void> check(const oci::Digest& digest);
+
   [[nodiscard]] const BucketScrubCounts& counts() const { return counts_; }
   [[nodiscard]] std::uint64_t rounds() const { return rounds_; }  // that are complete
 

@@ -78,6 +78,40 @@ async::Task<Result<void>> Fetcher::confirm_link(const Source& source, const oci:
   co_return Result<void>{};
 }
 
+void Fetcher::note_use(const oci::Digest& digest) {
+  services_.index.touch(digest, services_.clock.wall());
+  if (services_.bucket != nullptr) services_.bucket->note_use(digest);
+}
+
+// What the cache's bucket has of it, if this source's callers may have that.
+async::Task<std::optional<InBucket>> Fetcher::find_in_bucket(Source source, oci::Digest digest) {
+  if (source.bucket == nullptr) co_return std::nullopt;
+  auto found = co_await source.bucket->find(digest);
+  const bool is_manifest = source.kind == ContentKind::Manifest;
+  if (!found || (is_manifest && found->media_type.empty())) co_return std::nullopt;
+  // Who may not have it is told so by who is asked for it next: the upstream.
+  if (const auto confirmed = co_await confirm_link(source, digest); !confirmed) {
+    co_return std::nullopt;
+  }
+  const auto known = services_.index.content(digest);
+  if (known && known->size != found->size) {
+    services_.bucket->suspect(digest);
+    co_return std::nullopt;
+  }
+  co_return found;
+}
+
+async::Task<Result<std::optional<upstream::Location>>> Fetcher::locate(Source source,
+                                                                       oci::Digest digest) {
+  const auto found = co_await find_in_bucket(source, digest);
+  if (!found) co_return std::nullopt;
+  note_use(digest);
+  std::string type = source.kind == ContentKind::Manifest ? found->media_type : std::string();
+  auto location = co_await source.bucket->locate(std::move(digest), std::move(type));
+  if (!location) co_return std::unexpected(std::move(location.error()));
+  co_return *std::move(location);
+}
+
 // What is not what the index says was altered or removed behind our back: fetched again.
 async::Task<> Fetcher::repair(oci::Digest digest, std::optional<store::BlobFile> found) {
   services_.log.warn(found ? "stored content has another size than it had; fetching it again"
@@ -128,7 +162,7 @@ async::Task<Result<std::optional<Content>>> Fetcher::stored(const Source& source
     if (!known || known->media_type.empty()) co_return std::nullopt;  // not told: fetch it again
     media_type = known->media_type;
   }
-  services_.index.touch(digest, services_.clock.wall());
+  note_use(digest);
   co_return Content(digest, std::move(media_type), *std::move(file));
 }
 
@@ -139,8 +173,9 @@ async::Task<Result<Content>> Fetcher::fetch(Source source, oci::Digest digest) {
     if (!hit) co_return std::unexpected(std::move(hit.error()));
     if (*hit) co_return std::move(**hit);
 
-    if (const auto other = services_.fills.find(digest, source.kind);
-        other && !other->source().has_same_authority(source)) {
+    const auto other = services_.fills.find(digest, source.kind);
+    if (!other) source.is_in_bucket = (co_await find_in_bucket(source, digest)).has_value();
+    if (other && !other->source().has_same_authority(source)) {
       if (auto confirmed = co_await confirm_link(source, digest); !confirmed) {
         co_return std::unexpected(std::move(confirmed.error()));
       }
@@ -176,6 +211,8 @@ async::Task<Result<Content>> Fetcher::fetch(Source source, oci::Digest digest) {
     }
     last = ready.error();
     if (fill->progress().state == FillState::Superseded) continue;  // it is stored by now
+    // The bucket held something else under this digest: it is not asked for it again so soon.
+    if (fill->source().is_in_bucket && last.code == Code::Corrupt) continue;
     // What our own repository, or the same bytes, answered to another request holds for us too.
     if (is_new || fill->source().has_same_authority(source)) break;
   }
@@ -189,8 +226,12 @@ async::Task<Result<upstream::ContentHead>> Fetcher::describe(Source source, oci:
       head.digest = digest;
       head.size = file->size;
       if (const auto known = services_.index.content(digest)) head.media_type = known->media_type;
-      services_.index.touch(digest, services_.clock.wall());
+      note_use(digest);
       co_return head;
+    }
+    if (auto found = co_await find_in_bucket(source, digest)) {
+      co_return upstream::ContentHead{
+          .digest = digest, .size = found->size, .media_type = std::move(found->media_type)};
     }
   }
   co_return co_await ask(source, digest);

@@ -123,6 +123,7 @@ async::Task<bool> transfer(Filling& f) {
 async::Task<> finish(Filling& f) {
   const oci::Digest actual = f.hash.finish();
   if (actual != f.fill.digest()) {
+    if (f.download->has_used_bucket()) f.services.bucket->suspect(f.fill.digest());
     fail(f, upstream_error(Code::Corrupt, Retry::No,
                            f.fill.source().registry_name + " sent " + actual.str() + " where " +
                                f.fill.digest().str() + " was asked for")

@@ -14,6 +14,7 @@ Result<void> keep_ingest(Services& services, const Source& source, Verified cont
   // Known before, but an eviction of the same content may just have taken the link with it.
   services.index.add_link(source.registry_name, source.repository, content.digest);
   services.space.grew();
+  if (services.bucket != nullptr) services.bucket->offer(content.digest);
   // An index that cannot be written says so itself; what is stored is good all the same.
   std::ignore = services.index.flush();
   return {};

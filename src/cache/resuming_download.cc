@@ -27,7 +27,16 @@ async::Task<Result<std::unique_ptr<ResumingDownload>>> ResumingDownload::open(
 }
 
 async::Task<Result<void>> ResumingDownload::connect() {
-  auto& registry = *source_.registry;
+  if (source_.is_in_bucket) {
+    auto connected = co_await connect_to(source_.bucket->content());
+    has_used_bucket_ |= connected.has_value();
+    if (connected || connected.error().code == Code::Cancelled) co_return connected;
+    source_.is_in_bucket = false;
+  }
+  co_return co_await connect_to(*source_.registry);
+}
+
+async::Task<Result<void>> ResumingDownload::connect_to(upstream::Registry& registry) {
   std::optional<std::uint64_t> length;
   if (end_) length = *end_ - position_;
   auto download =
@@ -57,7 +66,12 @@ async::Task<Result<void>> ResumingDownload::reconnect(Error broken) {
   for (;;) {
     const bool is_hopeless =
         broken.retry == Retry::No || failures_ >= kMaxFailures || resumes_ >= kMaxResumes;
-    if (is_hopeless) co_return std::unexpected(std::move(broken));
+    const bool has_another = source_.is_in_bucket && broken.code != Code::Cancelled;
+    if (is_hopeless && !has_another) co_return std::unexpected(std::move(broken));
+    if (is_hopeless) {
+      source_.is_in_bucket = false;
+      failures_ = 0;
+    }
     co_await async::sleep_for(kFirstPause * (1 << failures_));
     ++failures_;
     ++resumes_;

@@ -2,7 +2,8 @@
 // ResumingDownload: the bytes of one content from its source, over as many transfers as it takes.
 //
 // A transfer that breaks is taken up where it broke, by Range; where the upstream ignores that,
-// what is known already is skipped. It checks lengths, not digests.
+// what is known already is skipped. What the cache's bucket does not give after all, the registry
+// is asked for, from where the bucket stopped. It checks lengths, not digests.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +30,9 @@ class ResumingDownload {
   // final: Corrupt when lengths contradict, else what the last try ended with.
   async::Task<Result<ByteView>> read();
 
+  // Some of it came from the cache's bucket.
+  [[nodiscard]] bool has_used_bucket() const { return has_used_bucket_; }
+
   // As the first transfer told.
   [[nodiscard]] const upstream::ContentHead& head() const { return head_; }
 
@@ -37,6 +41,7 @@ class ResumingDownload {
       : source_(std::move(source)), digest_(std::move(digest)), position_(offset) {}
 
   async::Task<Result<void>> connect();
+  async::Task<Result<void>> connect_to(upstream::Registry& registry);
   async::Task<Result<void>> reconnect(Error broken);
   Result<ByteView> accept(ByteView piece);
 
@@ -49,6 +54,7 @@ class ResumingDownload {
   std::unique_ptr<upstream::Body> body_;
   int failures_ = 0;  // since the last byte
   int resumes_ = 0;
+  bool has_used_bucket_ = false;
 };
 
 }  // namespace fairlead::cache

@@ -6,6 +6,7 @@
 #include "async/task_group.h"
 #include "base/clock.h"
 #include "cache/bookkeeper.h"
+#include "cache/bucket_keeper.h"
 #include "cache/fill_table.h"
 #include "cache/space_signal.h"
 #include "cache/tag_checks.h"
@@ -26,6 +27,7 @@ struct Services {
   async::TaskGroup& tasks;  // fills and checks run here; joined before any of these goes away
   const Clock& clock;
   telemetry::Log& log;
+  BucketKeeper* bucket = nullptr;  // null: there is no cache.s3
 };
 
 }  // namespace fairlead::cache

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "cache/bucket_source.h"
 #include "upstream/registry.h"
 
 namespace fairlead::cache {
@@ -22,6 +23,9 @@ struct Source {
   // kept for as long as anything is asked. Empty and null: it is asked in our own name.
   std::string caller{};
   std::shared_ptr<upstream::Registry> registry_of_caller{};
+
+  BucketSource* bucket = nullptr;  // of the same worker; null: there is no cache.s3
+  bool is_in_bucket = false;       // the bytes come from there, while it gives them
 
   // Whether what one may see the other may see too.
   [[nodiscard]] bool has_same_authority(const Source& other) const {

@@ -17,7 +17,9 @@ struct RegistryBucket {
 };
 
 struct CacheBucketOptions {
-  s3::BucketOptions bucket;
+  // Pulls look here first: they must not wait long for it.
+  s3::BucketOptions bucket{
+      .timeouts = {.connect = std::chrono::seconds(2), .first_byte = std::chrono::seconds(3)}};
   std::uint64_t max_size = 0;            // bytes; 0: no limit
   std::chrono::milliseconds max_age{0};  // since the last use; 0: no limit
   std::chrono::milliseconds scrub{0};    // all is read once in it; 0: never

@@ -136,7 +136,7 @@ async::Task<std::optional<auth::Grant>> Gateway::authorize(Exchange& exchange) {
                            "the route does not serve this repository");
     co_return std::nullopt;
   }
-  exchange.registry = registries_.find(target.registry)->second;
+  exchange.registry = registries_.find(target.registry)->second.registry;
   if (admission_.relayed.contains(target.registry)) {
     relay(exchange);
     if (const auto right = co_await confirm_right(exchange); !right) {

@@ -68,7 +68,8 @@ async::Task<> Gateway::dispatch(Exchange& exchange) {
     if (exchange.request.method != "GET" && !exchange.request.is_head()) {
       co_return co_await respond_method_not_allowed(exchange, "GET, HEAD");
     }
-    co_return co_await respond_text(exchange, 200, "text/plain", "ok\n");
+    const std::string text = path == "/ready" ? readiness_.text() : "ok\n";
+    co_return co_await respond_text(exchange, 200, "text/plain", text);
   }
   conceal_what_is_unknown(exchange);
   co_await respond_error(exchange, 404, oci::ErrorCode::Unsupported,

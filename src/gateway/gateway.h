@@ -6,6 +6,7 @@
 //   identify   credentials -> caller                         admit.cc
 //   authorize  before anything is looked up                  admit.cc
 //   resolve    tag -> digest                                 pull.cc
+//   redirect   or where the client may get it by itself      redirect.cc
 //   fetch      digest -> content: hit, join or fill          pull.cc
 //   respond    whole, range or 304                           respond.cc
 //   record     one line, whatever happened                   gateway.cc
@@ -25,6 +26,8 @@
 #include "cache/services.h"
 #include "gateway/admission.h"
 #include "gateway/exchange.h"
+#include "gateway/readiness.h"
+#include "gateway/served_registries.h"
 #include "gateway/token_service.h"
 #include "http/connection.h"
 #include "oci/tag_list.h"
@@ -34,24 +37,30 @@
 
 namespace fairlead::gateway {
 
-// The registries by name, as one worker sees them.
-using Registries = std::map<std::string, upstream::Registry*, std::less<>>;
+// What the cache of one worker works with. What is referred to must outlive the gateway.
+struct CacheAccess {
+  cache::Services& services;
+  cache::FreshnessPolicy freshness;       // where the route says nothing else
+  cache::BucketSource* bucket = nullptr;  // of this worker; null: there is no cache.s3
+};
 
 class Gateway {
  public:
   // All must outlive the gateway. `registries` has every registry that `router` can name.
   Gateway(const routing::Router& router, Registries registries, Admission& admission,
-          cache::Services& cache, cache::FreshnessPolicy freshness)
+          const CacheAccess& cache, const Readiness& readiness)
       : router_(router),
         registries_(std::move(registries)),
         admission_(admission),
         tokens_(router, admission),
-        cache_(cache),
-        fetcher_(cache),
-        resolver_(cache),
-        lists_(cache),
-        freshness_(freshness),
-        log_(cache.log) {}
+        readiness_(readiness),
+        cache_(cache.services),
+        bucket_(cache.bucket),
+        fetcher_(cache.services),
+        resolver_(cache.services),
+        lists_(cache.services),
+        freshness_(cache.freshness),
+        log_(cache.services.log) {}
 
   // Answers one request. The http::Handler of this worker.
   async::Task<> handle(const http::Request& request, http::Responder& responder);
@@ -87,6 +96,12 @@ class Gateway {
                                       std::chrono::milliseconds cooldown);
   async::Task<> respond_refusal(Exchange& exchange, Error error);
   [[nodiscard]] cache::FreshnessPolicy policy_of(const Exchange& exchange) const;
+  [[nodiscard]] cache::Source content_source(const Exchange& exchange,
+                                             cache::ContentKind kind) const;
+
+  // redirect.cc
+  async::Task<bool> redirect(Exchange& exchange, const cache::Source& source,
+                             const oci::Digest& digest, std::string media_type);
 
   // listing.cc
   async::Task<> list_tags(Exchange& exchange, const auth::Grant& grant);
@@ -101,11 +116,13 @@ class Gateway {
   Registries registries_;
   Admission& admission_;
   TokenService tokens_;
+  const Readiness& readiness_;
   cache::Services& cache_;
+  cache::BucketSource* bucket_;
   cache::Fetcher fetcher_;
   cache::Resolver resolver_;
   cache::KeptLists lists_;
-  cache::FreshnessPolicy freshness_;  // where the route says nothing else
+  cache::FreshnessPolicy freshness_;
   telemetry::Log& log_;
 };
 

@@ -12,18 +12,6 @@
 namespace fairlead::gateway {
 namespace {
 
-cache::Source source_of(const Exchange& exchange, cache::ContentKind kind) {
-  cache::Source source{.registry = exchange.registry,
-                       .registry_name = exchange.target.registry,
-                       .repository = exchange.target.remote_repository,
-                       .kind = kind,
-                       .caller = exchange.relayed_as,
-                       .registry_of_caller = exchange.registry_of_caller};
-  if (kind == cache::ContentKind::Manifest)
-    source.accept = oci::manifest_accept(exchange.request.find_all("Accept"));
-  return source;
-}
-
 void note_freshness(Exchange& exchange, const cache::Resolved& resolved) {
   if (resolved.freshness == cache::Freshness::Stale) {
     exchange.record.error = resolved.notice;
@@ -37,8 +25,21 @@ void note_freshness(Exchange& exchange, const cache::Resolved& resolved) {
 
 }  // namespace
 
+cache::Source Gateway::content_source(const Exchange& exchange, cache::ContentKind kind) const {
+  cache::Source source{.registry = exchange.registry,
+                       .registry_name = exchange.target.registry,
+                       .repository = exchange.target.remote_repository,
+                       .kind = kind,
+                       .caller = exchange.relayed_as,
+                       .registry_of_caller = exchange.registry_of_caller,
+                       .bucket = bucket_};
+  if (kind == cache::ContentKind::Manifest)
+    source.accept = oci::manifest_accept(exchange.request.find_all("Accept"));
+  return source;
+}
+
 async::Task<> Gateway::pull_manifest(Exchange& exchange, const auth::Grant&) {
-  auto source = source_of(exchange, cache::ContentKind::Manifest);
+  auto source = content_source(exchange, cache::ContentKind::Manifest);
   if (exchange.operation.reference.is_digest()) {
     co_return co_await pull_by_digest(exchange, std::move(source));
   }
@@ -46,7 +47,7 @@ async::Task<> Gateway::pull_manifest(Exchange& exchange, const auth::Grant&) {
 }
 
 async::Task<> Gateway::pull_blob(Exchange& exchange, const auth::Grant&) {
-  co_await pull_by_digest(exchange, source_of(exchange, cache::ContentKind::Blob));
+  co_await pull_by_digest(exchange, content_source(exchange, cache::ContentKind::Blob));
 }
 
 cache::FreshnessPolicy Gateway::policy_of(const Exchange& exchange) const {
@@ -70,6 +71,7 @@ async::Task<> Gateway::pull_by_digest(Exchange& exchange, cache::Source source) 
     if (!head) co_return co_await respond_error(exchange, head.error());
     co_return co_await respond_description(exchange, *head);
   }
+  if (co_await redirect(exchange, source, digest, {})) co_return;
   const auto content = co_await fetcher_.fetch(source, digest);
   if (!content) co_return co_await respond_error(exchange, content.error());
   if (is_held_to_age) cache::learn_children(cache_.index, source, digest);
@@ -111,6 +113,10 @@ async::Task<> Gateway::pull_manifest_by_tag(Exchange& exchange, cache::Source so
   }
 
   // Fetch by what it resolved to.
+  if (!exchange.operation.is_head &&
+      co_await redirect(exchange, source, resolved->digest, resolved->media_type)) {
+    co_return;
+  }
   const auto content = co_await fetch_resolved(source, *resolved);
   if (!content) co_return co_await respond_error(exchange, content.error());
   if (policy.cooldown.count() > 0) {

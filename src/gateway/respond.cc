@@ -259,6 +259,17 @@ async::Task<> respond_content(Exchange& exchange, const cache::Content& content)
   co_await send_pieces(exchange, *reader);
 }
 
+async::Task<> respond_redirect(Exchange& exchange, const oci::Digest& digest,
+                               std::string_view url) {
+  if (is_not_modified(exchange, digest)) co_return co_await respond_not_modified(exchange, digest);
+  exchange.record.outcome = telemetry::Outcome::Redirect;
+  auto head = make_head(exchange, 307);
+  head.add("Location", url);
+  head.add("Docker-Content-Digest", digest.str());
+  head.add("Cache-Control", "no-store");
+  co_await exchange.responder.send(std::move(head), {});
+}
+
 void note_stale(Exchange& exchange) {
   exchange.record.freshness = cache::to_string(cache::Freshness::Stale);
   exchange.warning = R"(110 - "Response is Stale")";

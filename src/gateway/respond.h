@@ -43,6 +43,9 @@ async::Task<> respond_description(Exchange& exchange, const upstream::ContentHea
 // For answers that are not what the upstream says now (RFC 7234, 5.5).
 void note_stale(Exchange& exchange);
 
+// 307 to `url`, which is not to be kept: it expires. Or 304.
+async::Task<> respond_redirect(Exchange& exchange, const oci::Digest& digest, std::string_view url);
+
 // The bytes, whole, a range of them or 304, as the request's conditions say.
 async::Task<> respond_content(Exchange& exchange, const cache::Content& content);
 

@@ -76,6 +76,9 @@ class BucketBlobStore final : public store::BlobStore {
   // Notes a use of now.
   Result<void> mark_used(const oci::Digest& digest);
 
+  // Aborts uploads in parts that this process began and did not end: for its start.
+  Result<std::size_t> abort_interrupted();
+
   // Aborts uploads in parts that were begun before `before`, and that nobody goes on with. How
   // many.
   Result<std::size_t> abort_unfinished(WallTime before);

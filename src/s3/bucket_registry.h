@@ -5,7 +5,9 @@
 //                                     do its work, from the registry itself, where that has a URL
 //   lists                             from the registry; while that does not answer, or there is
 //                                     none, tags from the bucket
-//   locate_*                          a presigned URL, for what the bucket has in this repository
+//   locate_*                          a presigned URL, for what the bucket has in this repository; of
+//                                     a manifest with its media type, which is looked up where it is
+//                                     not told
 //
 // Where a blob lies is remembered for kRemembered, so that one redirect after the other costs a
 // signature and no question.

@@ -26,6 +26,8 @@ std::string_view to_string(Outcome outcome) {
       return "fill";
     case Outcome::Stream:
       return "stream";
+    case Outcome::Redirect:
+      return "redirect";
   }
   return "none";
 }

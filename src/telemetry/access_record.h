@@ -14,11 +14,12 @@ namespace fairlead::telemetry {
 
 // Where the bytes of an answer came from.
 enum class Outcome {
-  None,    // no content: errors, HEAD answered from what is known, /v2/
-  Hit,     // from the store
-  Join,    // from a fill that another request had begun
-  Fill,    // from a fill that this request began
-  Stream,  // passed through, not kept
+  None,      // no content: errors, HEAD answered from what is known, /v2/
+  Hit,       // from the store
+  Join,      // from a fill that another request had begun
+  Fill,      // from a fill that this request began
+  Stream,    // passed through, not kept
+  Redirect,  // the client was sent to where they lie
 };
 
 std::string_view to_string(Outcome outcome);

@@ -21,6 +21,9 @@ std::string join(const std::vector<std::string_view>& values) {
   return joined;
 }
 
+// How long a registry that gave a blob itself is taken to do so for the next ones.
+constexpr std::chrono::minutes kKeepsFor{5};
+
 class ResponseBody final : public Body {
  public:
   ResponseBody(std::unique_ptr<HttpResponse> response, std::string registry)
@@ -213,6 +216,20 @@ async::Task<Result<Document>> RegistryClient::get_document(std::string repositor
                      .warning = join(headers.find_all("Warning"))};
 }
 
+async::Task<Result<std::optional<Location>>> RegistryClient::locate_blob(std::string repository,
+                                                                         oci::Digest digest) {
+  if (keeps_until_ && clock_.steady() < *keeps_until_) co_return std::nullopt;
+  // By GET: a URL that is signed for HEAD is good for nothing else.
+  auto answer = co_await ask_any({.repository = std::move(repository),
+                                  .path = "blobs/" + digest.str(),
+                                  .is_bulk = true,
+                                  .is_about_place = true});
+  if (!answer) co_return std::unexpected(std::move(answer.error()));
+  if (!answer->location.empty()) co_return Location{std::move(answer->location)};
+  keeps_until_ = clock_.steady() + kKeepsFor;
+  co_return std::nullopt;
+}
+
 async::Task<Result<RegistryClient::Answer>> RegistryClient::ask_any(Question question) {
   const auto order = endpoints_.order();
   const std::size_t attempts = std::max(retry_policy_.attempts, order.size());
@@ -258,6 +275,7 @@ async::Task<Result<RegistryClient::Answer>> RegistryClient::ask_endpoint(std::si
     const int status = response.status();
     if (!answer->is_from_elsewhere) note_quota(response, *login);
     if (status == 200 || (status == 206 && !question.range.empty())) co_return answer;
+    if (!answer->location.empty()) co_return answer;
 
     const bool is_probe_refused = answer->is_from_elsewhere && question.method == "HEAD" &&
                                   question.path.starts_with("blobs/") &&
@@ -304,6 +322,9 @@ async::Task<Result<RegistryClient::Answer>> RegistryClient::ask_once(std::string
     auto target = redirect_target(endpoint, url, location);
     if (!target) co_return std::unexpected(std::move(target.error()));
     if (!target->keeps_authorization) {
+      if (question.is_about_place) {
+        co_return Answer{.response = *std::move(response), .location = std::move(target->url)};
+      }
       authorization = Secret();  // and never gets it back
       is_elsewhere = true;
     }

@@ -57,6 +57,9 @@ class RegistryClient final : public Registry {
                                          std::optional<std::uint64_t> length) override;
   async::Task<Result<Document>> get_document(std::string repository, std::string path_and_query,
                                              std::string accept, std::size_t limit) override;
+  // Where the registry itself redirects to.
+  async::Task<Result<std::optional<Location>>> locate_blob(std::string repository,
+                                                           oci::Digest digest) override;
   [[nodiscard]] std::optional<Quota> quota() const override;
 
  private:
@@ -67,10 +70,12 @@ class RegistryClient final : public Registry {
     std::string accept;
     std::string range;
     bool is_bulk = false;
+    bool is_about_place = false;  // a redirect away from the endpoint is the answer
   };
   struct Answer {
     std::unique_ptr<HttpResponse> response;
     bool is_from_elsewhere = false;  // a redirect has left the endpoint: a bucket answers
+    std::string location{};          // of such a redirect, where that was asked for
   };
 
   async::Task<Result<Answer>> ask_any(Question question);
@@ -90,6 +95,7 @@ class RegistryClient final : public Registry {
   std::unique_ptr<Logins> logins_;
   QuotaBoard& quotas_;
   std::string identity_;  // that the registry knew us by when it last told a quota
+  std::optional<SteadyTime> keeps_until_;  // it does not redirect; no use asking before
   std::minstd_rand chance_;
 };
 

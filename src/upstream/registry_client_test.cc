@@ -319,6 +319,40 @@ TEST_F(RedirectedTest, LearnsTheSizeWhereHeadIsRefused) {
   EXPECT_EQ(head->size, 1234u);
 }
 
+TEST_F(RedirectedTest, TellsWhereABlobLiesWithoutGoingThere) {
+  script_ = [&](const Request&) { return to_bucket(); };
+  for (int i = 0; i < 2; ++i) {
+    const auto location = run(client().locate_blob(kRepository, digest_));
+    ASSERT_TRUE(location && *location);
+    EXPECT_EQ((*location)->url, bucket_.url() + "/signed?X-Sig=a%2Fb");
+  }
+  EXPECT_EQ(server_.requests().back().method, "GET");
+  EXPECT_EQ(asked(), 2u) << "a place is never kept: what signs it expires";
+  EXPECT_TRUE(bucket_.requests().empty());
+}
+
+TEST_F(RedirectedTest, ARegistryThatKeepsItsBlobsIsNotAskedForEach) {
+  script_ = [&](const Request& request) {
+    if (request.target.ends_with("/there")) return Reply{.body = "blob"};
+    return Reply{.status = 307, .headers = {{"Location", "/there"}}};
+  };
+  EXPECT_FALSE(run(client().locate_blob(kRepository, digest_)).value());
+  EXPECT_FALSE(run(client().locate_blob(kRepository, digest_)).value());
+  EXPECT_EQ(asked(), 2u);
+  clock_.advance(std::chrono::minutes(5));
+  EXPECT_FALSE(run(client().locate_blob(kRepository, digest_)).value());
+  EXPECT_EQ(asked(), 4u);
+}
+
+TEST_F(RedirectedTest, OnlyAPlaceOnTheWebIsAPlace) {
+  for (const std::string place : {"javascript:alert(1)", "file:///etc/passwd", "ftp://x/y"}) {
+    script_ = [&](const Request&) {
+      return Reply{.status = 307, .headers = {{"Location", place}}};
+    };
+    EXPECT_FALSE(run(client().locate_blob(kRepository, digest_))) << place;
+  }
+}
+
 TEST_F(RegistryClientTest, RemembersTheQuotaThatTheRegistryTells) {
   script_ = [](const Request&) {
     return Reply{
