@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // All wiring is here: who is made of what, on which thread, and in which order it ends.
 //
-//   shared by all workers   log, store, index, table of fills, tokens, credentials, router, who may
-//   one a worker            curl, a client for each registry, fetcher, who is who, gateway
+//   shared by all workers   log, store, index, table of fills, tokens, credentials, buckets, router,
+//                           who may
+//   one a worker            curl, a client for each registry and bucket, fetcher, who is who, gateway
 //   main thread             signals
 #include "app/process.h"
 
@@ -23,14 +24,17 @@
 #include <utility>
 #include <vector>
 
+#include "app/buckets.h"
+#include "app/opening.h"
+#include "app/worker_registries.h"
 #include "async/blocking_pool.h"
 #include "async/task_group.h"
 #include "async/workers.h"
 #include "auth/authenticator.h"
 #include "auth/http_key_fetcher.h"
-#include "auth/token_key_file.h"
 #include "base/clock.h"
 #include "cache/bookkeeper.h"
+#include "cache/bucket_source.h"
 #include "cache/fill_table.h"
 #include "cache/housekeeper.h"
 #include "cache/services.h"
@@ -38,13 +42,11 @@
 #include "gateway/admission.h"
 #include "gateway/gateway.h"
 #include "http/server.h"
-#include "index/sqlite_index.h"
 #include "routing/router.h"
-#include "store/disk_blob_store.h"
+#include "s3/object_client.h"
 #include "telemetry/log.h"
 #include "upstream/credentials.h"
 #include "upstream/http_transport.h"
-#include "upstream/registry_client.h"
 #include "upstream/token_source.h"
 
 namespace fairlead::app {
@@ -94,20 +96,14 @@ struct WorkerParts {
       : transport(executor), keys(transport), authenticator(auth, keys), relayed(transport) {}
 
   upstream::HttpTransport transport;
-  std::vector<std::unique_ptr<upstream::RegistryClient>> clients;
+  std::unique_ptr<s3::ObjectClient> cache_objects;    // null: there is no cache.s3
+  std::unique_ptr<cache::BucketSource> cache_bucket;  // the same
   auth::HttpKeyFetcher keys;
   auth::Authenticator authenticator;
   gateway::RelayedRegistries relayed;
+  std::unique_ptr<WorkerRegistries> registries;
   std::unique_ptr<gateway::Admission> admission;
   std::unique_ptr<gateway::Gateway> gateway;
-};
-
-// What must have been read before anything is served.
-struct Opened {
-  std::unique_ptr<store::DiskBlobStore> store;
-  std::unique_ptr<index::SqliteIndex> index;
-  std::unique_ptr<auth::SealedTokens> sealed;
-  std::unique_ptr<auth::JwtIssuers> issuers;
 };
 
 class Process {
@@ -118,6 +114,8 @@ class Process {
         index_(std::move(opened.index)),
         sealed_(std::move(opened.sealed)),
         issuers_(std::move(opened.issuers)),
+        buckets_(std::move(opened.buckets)),
+        readiness_(readiness_of(*buckets_)),
         policy_(config.auth.policy),
         trusted_proxies_(config.server.trusted_proxies),
         cors_(config.server.allowed_origins),
@@ -142,6 +140,11 @@ class Process {
     }
     for (const auto& registry : config.registries) {
       credentials_.push_back(std::make_unique<upstream::CredentialSource>(registry, pool_, clock_));
+    }
+    if (buckets_->of_cache) {
+      bucket_care_ =
+          std::make_unique<BucketCare>(config, *buckets_->of_cache, *store_, *index_, clock_, log_);
+      services_.bucket = &bucket_care_->keeper();
     }
     std::vector<http::Handler> handlers;
     for (std::size_t i = 0; i < workers_.size(); ++i) {
@@ -172,6 +175,7 @@ class Process {
                 {{"error", started.error().context}});
     }
     housekeeper_.start(workers_.executor(0));
+    if (bucket_care_) bucket_care_->keeper().start(workers_.executor(0), fill_tasks_);
     boost::asio::co_spawn(main_context, supervise(signals), boost::asio::detached);
     main_context.run();
     workers_.stop();
@@ -187,17 +191,22 @@ class Process {
                                                                   .users = users_.get(),
                                                                   .throttle = throttle_,
                                                                   .clock = clock_});
-    gateway::Registries registries;
-    for (std::size_t i = 0; i < config.registries.size(); ++i) {
-      const upstream::RegistryServices shared{.tokens = tokens_,
-                                              .credentials = *credentials_[i],
-                                              .quotas = quotas_,
-                                              .clock = clock_,
-                                              .log = log_};
-      parts->clients.push_back(std::make_unique<upstream::RegistryClient>(
-          config.registries[i], parts->transport, shared));
-      registries.emplace(config.registries[i].name, parts->clients.back().get());
-      if (config.registries[i].relays_credentials) parts->relayed.add(config.registries[i], shared);
+    parts->registries =
+        std::make_unique<WorkerRegistries>(config, parts->transport, parts->relayed,
+                                           RegistriesShared{.tokens = tokens_,
+                                                            .quotas = quotas_,
+                                                            .credentials = credentials_,
+                                                            .buckets = *buckets_,
+                                                            .pool = pool_,
+                                                            .clock = clock_,
+                                                            .log = log_});
+    if (buckets_->of_cache) {
+      parts->cache_objects =
+          std::make_unique<s3::ObjectClient>(*buckets_->of_cache, parts->transport, pool_);
+      parts->cache_bucket = std::make_unique<cache::BucketSource>(
+          cache::BucketSourceOptions{.root = config.cache_bucket->bucket.root,
+                                     .expiry = config.cache_bucket->presign_expiry},
+          *parts->cache_objects, bucket_care_->keeper().memory(), clock_);
     }
     parts->admission = std::make_unique<gateway::Admission>(gateway::Admission{
         .policy = policy_,
@@ -215,7 +224,11 @@ class Process {
         .public_url = config.server.public_url,
         .token_ttl = std::chrono::floor<std::chrono::seconds>(config.auth.token_ttl)});
     parts->gateway = std::make_unique<gateway::Gateway>(
-        router_, std::move(registries), *parts->admission, services_, config.cache.freshness);
+        router_, parts->registries->all(), *parts->admission,
+        gateway::CacheAccess{.services = services_,
+                             .freshness = config.cache.freshness,
+                             .bucket = parts->cache_bucket.get()},
+        readiness_);
     return parts;
   }
 
@@ -265,6 +278,7 @@ class Process {
     // What requests that are left still wait for ends here.
     fill_tasks_.close();
     housekeeper_.stop();
+    if (bucket_care_) bucket_care_->stop();
     for (std::size_t i = 0; i < parts_.size(); ++i) {
       boost::asio::post(workers_.executor(i),
                         [parts = parts_[i].get()] { parts->transport.close(); });
@@ -281,6 +295,8 @@ class Process {
   std::unique_ptr<index::SqliteIndex> index_;
   std::unique_ptr<auth::SealedTokens> sealed_;
   std::unique_ptr<auth::JwtIssuers> issuers_;
+  std::unique_ptr<Buckets> buckets_;
+  gateway::Readiness readiness_;
   auth::Policy policy_;
   http::TrustedProxies trusted_proxies_;
   gateway::Cors cors_;
@@ -299,6 +315,7 @@ class Process {
   upstream::QuotaBoard quotas_;
   std::vector<std::unique_ptr<upstream::CredentialSource>> credentials_;
   async::Workers workers_;
+  std::unique_ptr<BucketCare> bucket_care_;  // null: there is no cache.s3
   async::BlockingPool pool_;            // its work ends on the workers' loops: it goes before them
   std::unique_ptr<auth::Users> users_;  // null: there are none
   std::vector<std::unique_ptr<WorkerParts>> parts_;
@@ -306,60 +323,6 @@ class Process {
   std::unique_ptr<http::Server> server_;
   std::unique_ptr<http::Server> control_server_;
 };
-
-// The index beside the blobs, and in the log what is to be said of it.
-std::unique_ptr<index::SqliteIndex> open_index(const std::string& directory, telemetry::Log& log) {
-  index::SqliteIndexOptions options;
-  options.journal.on_health = [&log](const Result<void>& health) {
-    if (health) {
-      log.info("the cache's index is written again");
-    } else {
-      log.error("the cache's index cannot be written: what is learned now is lost at a restart",
-                {{"error", health.error().context}});
-    }
-  };
-  auto index = index::SqliteIndex::open(directory + "/index.db", std::move(options));
-  if (!index) {
-    log.error(index.error().context);
-    return nullptr;
-  }
-  if ((*index)->was_rebuilt()) {
-    log.warn("the cache's index was damaged; a new one is made from the files",
-             {{"damaged", (*index)->moved_aside()}});
-  }
-  if (const auto skipped = (*index)->skipped_rows(); skipped > 0) {
-    log.warn("the cache's index holds rows that make no sense; they are left out",
-             {{"rows", static_cast<std::int64_t>(skipped)}});
-  }
-  return std::move(*index);
-}
-
-// The keys of our tokens: the configured ones, or one that is made once and kept with the cache.
-std::unique_ptr<auth::SealedTokens> open_tokens(const config::Config& config, telemetry::Log& log) {
-  std::vector<Secret> keys = config.auth.keys;
-  if (keys.empty()) {
-    auto made = auth::read_or_make_token_key(config.cache.directory + "/token.key");
-    if (!made) {
-      log.error(made.error().context);
-      return nullptr;
-    }
-    keys.push_back(*std::move(made));
-  }
-  auto parsed = auth::TokenKeys::parse(keys);
-  if (!parsed) {
-    log.error(parsed.error().context);
-    return nullptr;
-  }
-  return std::make_unique<auth::SealedTokens>(*std::move(parsed));
-}
-
-std::unique_ptr<auth::JwtIssuers> open_issuers(const config::Config& config, const Clock& clock,
-                                               telemetry::Log& log) {
-  auto issuers = auth::JwtIssuers::make(config.auth.jwt, clock, log);
-  if (issuers) return *std::move(issuers);
-  log.error(issuers.error().context);
-  return nullptr;
-}
 
 }  // namespace
 
@@ -369,30 +332,10 @@ int serve(const config::Config& config) {
   return_large_blocks();
   telemetry::Log log(config.log);
   for (const auto& warning : config.warnings) log.warn(warning);
-  auto store = store::DiskBlobStore::open_directory(config.cache.directory,
-                                                    {.max_content = config.cache.max_size});
-  if (!store) {
-    log.error(store.error().context);
-    return 1;
-  }
-  log.info("fairlead " FAIRLEAD_VERSION, {{"cache", config.cache.directory}});
-  if (const auto removed = (*store)->leftovers_removed(); removed > 0) {
-    log.info("removed what an unfinished run left behind",
-             {{"files", static_cast<std::int64_t>(removed)}});
-  }
-  auto index = open_index(config.cache.directory, log);
-  if (!index) return 1;
-  auto sealed = open_tokens(config, log);
-  if (!sealed) return 1;
   const SystemClock clock;
-  auto issuers = open_issuers(config, clock, log);
-  if (!issuers) return 1;
-  return Process(config, log,
-                 {.store = std::move(*store),
-                  .index = std::move(index),
-                  .sealed = std::move(sealed),
-                  .issuers = std::move(issuers)})
-      .run();
+  auto opened = open_all(config, clock, log);
+  if (!opened) return 1;
+  return Process(config, log, *std::move(opened)).run();
 }
 
 }  // namespace fairlead::app

@@ -6,18 +6,25 @@
 //   lists                             from the registry; while that does not answer, or there is
 //                                     none, tags from the bucket
 //   locate_*                          a presigned URL, for what the bucket has in this repository; of
-//                                     a manifest with its media type, which is looked up where it is
-//                                     not told
+//                                     a manifest with its media type, looked up where it is not told;
+//                                     none for all else, whatever the reason
+//
+// "Not found" needs both: where the registry has not got it and the bucket did not answer, the
+// answer is Unavailable.
 //
 // Where a blob lies is remembered for kRemembered, so that one redirect after the other costs a
 // signature and no question.
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
+#include "s3/bucket_content.h"
 #include "s3/layout.h"
 #include "s3/objects.h"
 #include "upstream/registry.h"
@@ -32,8 +39,8 @@ struct BucketRegistryOptions {
 // One a worker.
 class BucketRegistry final : public upstream::Registry {
  public:
-  static constexpr std::chrono::seconds kRemembered{60};
-  static constexpr std::size_t kCapacity = 16'384;  // places remembered
+  static constexpr std::chrono::seconds kRemembered = BucketContent::kRemembered;
+  static constexpr std::size_t kCapacity = BucketContent::kCapacity;
 
   // `behind`: the registry itself; null: there is none. All must outlive it.
   BucketRegistry(BucketRegistryOptions options, std::unique_ptr<Layout> layout,
@@ -62,7 +69,18 @@ class BucketRegistry final : public upstream::Registry {
   [[nodiscard]] std::optional<upstream::Quota> quota() const override;
 
  private:
-  // To be filled in by whoever builds it.
+  // What the bucket answered, or else what the registry does when `ask_behind` asks it.
+  template <class T, class AskBehind>
+  async::Task<Result<T>> or_behind(Result<T> ours, AskBehind ask_behind);
+
+  // Where a blob is that nothing in the bucket says the repository has, and that the registry does.
+  async::Task<Result<Place>> confirmed_place(std::string repository, oci::Digest digest);
+  async::Task<std::optional<upstream::Location>> locate(Result<Place> place,
+                                                        std::string media_type);
+
+  const BucketRegistryOptions options_;
+  BucketContent bucket_;
+  upstream::Registry* const behind_;
 };
 
 }  // namespace fairlead::s3

@@ -33,6 +33,8 @@ class FakeBucket {
   // Asked before each call, with its name ("head", "get", "put_part", ...) and key: an error to
   // answer with, and a place to let others run. Set before use.
   std::function<std::optional<Error>(const std::string& call, const std::string& key)> on_call{};
+  // Awaited while a part is on its way.
+  std::function<async::Task<>(int number)> on_part{};
   // Every download breaks after so many bytes.
   std::optional<std::size_t> cut_after{};
 
@@ -197,6 +199,7 @@ class FakeObjects final : public s3::Objects {
   async::Task<Result<s3::UploadedPart>> put_part(std::string key, std::string id, int number,
                                                  std::string bytes) override {
     if (auto error = bucket_.enter("put_part", key)) co_return std::unexpected(*std::move(error));
+    if (bucket_.on_part) co_await bucket_.on_part(number);
     const std::lock_guard lock(bucket_.mutex_);
     const auto found = bucket_.uploads_.find(id);
     if (found == bucket_.uploads_.end()) co_return FakeBucket::absent(id);

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "s3/oci_layout.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "s3/layout_fixture.h"
+
+namespace fairlead::s3 {
+namespace {
+
+using namespace std::chrono_literals;
+using Tags = std::vector<std::string>;
+
+class OciLayoutTest : public LayoutFixture {
+ protected:
+  Result<Place> find(const std::string& repository, const oci::Digest& digest,
+                     Held held = Held::AsBlob) {
+    return run(layout_->find(repository, digest, held));
+  }
+  std::string key_of(const Result<Place>& place) {
+    return place ? place->key : std::string(to_string(place.error().code));
+  }
+  static std::string shared_blob(const oci::Digest& digest) {
+    return "data/_blobstore/blobs/sha256/" + std::string(digest.hex());
+  }
+  // What older zots leave in the repositories that do not have the bytes.
+  void put_marker(const std::string& repository, const oci::Digest& digest) {
+    put(oci_blob(repository, digest), "");
+  }
+  void make_repository(const std::string& repository) {
+    put("data/" + repository + "/index.json", R"({"manifests":[]})");
+    put("data/" + repository + "/oci-layout", "{}");
+  }
+
+  const std::string manifest_type_{oci::kOciManifest};
+  std::unique_ptr<Layout> layout_ = make_layout(LayoutKind::Oci, objects_, "data", clock_);
+};
+
+TEST_F(OciLayoutTest, ResolvesTags) {
+  const auto digest = put_oci_manifest("team/app", "1.0", "manifest", manifest_type_);
+  put_oci_manifest("team/app", "2.0", "second", oci::kOciIndex);
+  EXPECT_EQ(run(resolve(*layout_, "team/app", "1.0")), digest.str() + "|" + manifest_type_);
+  EXPECT_EQ(code_of(run(resolve(*layout_, "team/app", "3.0"))), Code::NotFound);
+  EXPECT_EQ(code_of(run(resolve(*layout_, "team", "1.0"))), Code::NotFound);
+  put("data/team/index.json", "<html>");
+  EXPECT_EQ(code_of(run(resolve(*layout_, "team", "1.0"))), Code::Corrupt);
+}
+
+TEST_F(OciLayoutTest, AMovedTagIsSeenAtOnce) {
+  put_oci_manifest("app", "1.0", "manifest", manifest_type_);
+  EXPECT_TRUE(run(resolve(*layout_, "app", "1.0")));
+  listed_.clear();
+  const auto moved = put_oci_manifest("app", "1.0", "moved", manifest_type_);
+  EXPECT_EQ(run(resolve(*layout_, "app", "1.0")), moved.str() + "|" + manifest_type_);
+}
+
+TEST_F(OciLayoutTest, FindsWhatLiesInTheRepository) {
+  const auto blob = put_oci_blob("team/app", "layer");
+  const auto place = find("team/app", blob);
+  ASSERT_TRUE(place) << place.error().context;
+  EXPECT_EQ(place->key, oci_blob("team/app", blob));
+  EXPECT_EQ(place->size, 5U);
+  EXPECT_EQ(place->media_type, "");
+}
+
+// The attack: a repository is asked for another one's blob.
+TEST_F(OciLayoutTest, ABlobOfAnotherRepositoryIsNotFound) {
+  const auto blob = put_oci_blob("team/private", "layer");
+  const auto manifest = put_oci_manifest("team/private", "1.0", "manifest", manifest_type_);
+  put(shared_blob(blob), "layer");
+  make_repository("team/app");
+  for (const char* repository : {"team/app", "team", "team/private/x"}) {
+    EXPECT_EQ(code_of(find(repository, blob)), Code::NotFound) << repository;
+    EXPECT_EQ(code_of(find(repository, manifest)), Code::NotFound) << repository;
+    EXPECT_EQ(code_of(find(repository, manifest, Held::AsManifest)), Code::NotFound) << repository;
+  }
+  // Nor after it was found where it belongs.
+  EXPECT_TRUE(find("team/private", blob));
+  EXPECT_TRUE(find("team/private", manifest, Held::AsManifest));
+  EXPECT_EQ(code_of(find("team/app", blob)), Code::NotFound);
+  EXPECT_EQ(code_of(find("team/app", manifest, Held::AsManifest)), Code::NotFound);
+}
+
+// The attack: a manifest that names others' blobs, pushed as a blob.
+TEST_F(OciLayoutTest, AManifestIsWhatIsListed) {
+  const auto listed = put_oci_manifest("app", "", "manifest", manifest_type_);
+  const auto pushed = put_oci_blob("app", image_manifest("x"));
+  const auto place = find("app", listed, Held::AsManifest);
+  ASSERT_TRUE(place) << place.error().context;
+  EXPECT_EQ(place->media_type, manifest_type_);
+  EXPECT_EQ(code_of(find("app", pushed, Held::AsManifest)), Code::NotFound);
+  EXPECT_TRUE(find("app", pushed, Held::AsBlob));
+  EXPECT_TRUE(find("app", listed, Held::AsBlob));
+}
+
+TEST_F(OciLayoutTest, APullReadsTheIndexOnceForItsTagAndManifest) {
+  const auto digest = put_oci_manifest("app", "1.0", "manifest", manifest_type_);
+  EXPECT_TRUE(run(resolve(*layout_, "app", "1.0")));
+  EXPECT_TRUE(find("app", digest, Held::AsManifest));
+  EXPECT_EQ(bucket_.count("get_text"), 1U);
+  clock_.advance(OciLayout::kListed);
+  EXPECT_TRUE(find("app", digest, Held::AsManifest));
+  EXPECT_EQ(bucket_.count("get_text"), 2U);
+}
+
+TEST_F(OciLayoutTest, TheBlobOfNoBytesIsItself) {
+  const auto nothing = put_oci_blob("app", "");
+  const auto place = find("app", nothing);
+  ASSERT_TRUE(place) << place.error().context;
+  EXPECT_EQ(place->key, oci_blob("app", nothing));
+  EXPECT_EQ(place->size, 0U);
+}
+
+TEST_F(OciLayoutTest, AMarkerLeadsToTheBlobStore) {
+  const auto blob = digest_of("layer");
+  put_marker("app", blob);
+  put(shared_blob(blob), "layer");
+  const auto place = find("app", blob);
+  ASSERT_TRUE(place) << place.error().context;
+  EXPECT_EQ(place->key, shared_blob(blob));
+  EXPECT_EQ(place->size, 5U);
+  EXPECT_EQ(bucket_.count("list"), 0U);
+}
+
+TEST_F(OciLayoutTest, AMarkerLeadsToTheRepositoryThatHasTheBytes) {
+  const auto blob = digest_of("layer");
+  for (int i = 0; i < 30; ++i) {
+    const std::string repository = "team" + std::to_string(i) + "/app";
+    make_repository(repository);
+    put_marker(repository, blob);
+  }
+  make_repository("deep/in/the/tree");
+  put_oci_blob("deep/in/the/tree", "layer");
+  const auto place = find("team3/app", blob);
+  ASSERT_TRUE(place) << place.error().context;
+  EXPECT_EQ(place->key, oci_blob("deep/in/the/tree", blob));
+  EXPECT_EQ(place->size, 5U);
+}
+
+TEST_F(OciLayoutTest, RepositoriesAreFoundWithinOthersAndInLongLists) {
+  const auto blob = digest_of("layer");
+  for (int i = 0; i < 1500; ++i) make_repository("r" + std::to_string(i));
+  make_repository("team");
+  put_marker("team", blob);
+  make_repository("team/app");
+  put_oci_blob("team/app", "layer");
+  EXPECT_EQ(key_of(find("team", blob)), oci_blob("team/app", blob));
+}
+
+TEST_F(OciLayoutTest, OnlyRepositoriesAreLookedInto) {
+  const auto blob = digest_of("layer");
+  make_repository("app");
+  put_marker("app", blob);
+  for (const char* name : {"_trash", ".hidden", "Upper"}) {
+    make_repository(name);
+    put_oci_blob(name, "layer");
+  }
+  put_oci_blob("no/index", "layer");
+  bucket_.put("other/root/index.json", {.bytes = "{}"});
+  bucket_.put("other/root/blobs/sha256/" + std::string(blob.hex()), {.bytes = "layer"});
+  EXPECT_EQ(code_of(find("app", blob)), Code::NotFound);
+  const auto calls = bucket_.calls();
+  EXPECT_EQ(std::ranges::count(calls, "list data/app/blobs/"), 0);
+}
+
+TEST_F(OciLayoutTest, AMarkerWithoutBytesAnywhereIsNotFound) {
+  const auto blob = digest_of("layer");
+  for (const char* repository : {"app", "other"}) {
+    make_repository(repository);
+    put_marker(repository, blob);
+  }
+  put(shared_blob(blob), "");
+  EXPECT_EQ(code_of(find("app", blob)), Code::NotFound);
+}
+
+TEST_F(OciLayoutTest, FoundPlacesAreRememberedAndAskedAboutAgain) {
+  const auto blob = digest_of("layer");
+  make_repository("app");
+  make_repository("first");
+  put_marker("app", blob);
+  put_oci_blob("first", "layer");
+  EXPECT_EQ(key_of(find("app", blob)), oci_blob("first", blob));
+  const auto before = bucket_.calls().size();
+  EXPECT_EQ(key_of(find("app", blob)), oci_blob("first", blob));
+  const auto calls = bucket_.calls();
+  EXPECT_EQ(
+      (std::vector<std::string>{calls.begin() + static_cast<std::ptrdiff_t>(before), calls.end()}),
+      (std::vector<std::string>{"head " + oci_blob("app", blob),
+                                "head " + oci_blob("first", blob)}));
+
+  // The bytes go to another repository when the one that had them is removed.
+  put_marker("first", blob);
+  make_repository("second");
+  put_oci_blob("second", "layer");
+  clock_.advance(SharedBlobs::kListRemembered);
+  EXPECT_EQ(key_of(find("app", blob)), oci_blob("second", blob));
+}
+
+TEST_F(OciLayoutTest, RepositoriesAreListedOnceInAWhile) {
+  make_repository("app");
+  make_repository("full");
+  for (const char* bytes : {"one", "two", "three"}) {
+    put_marker("app", digest_of(bytes));
+    put_oci_blob("full", bytes);
+  }
+  EXPECT_TRUE(find("app", digest_of("one")));
+  const auto lists = bucket_.count("list");
+  EXPECT_TRUE(find("app", digest_of("two")));
+  EXPECT_EQ(bucket_.count("list"), lists);
+  clock_.advance(SharedBlobs::kListRemembered);
+  EXPECT_TRUE(find("app", digest_of("three")));
+  EXPECT_EQ(bucket_.count("list"), 2 * lists);
+}
+
+TEST_F(OciLayoutTest, NotMoreDirectoriesThanTheBoundAreListed) {
+  for (std::size_t i = 0; i < SharedBlobs::kMaxRepositories + 500; ++i) {
+    put("data/r" + std::to_string(i) + "/index.json", "{}");
+  }
+  const auto blob = digest_of("layer");
+  put_marker("app", blob);
+  EXPECT_EQ(code_of(find("app", blob)), Code::NotFound);
+  EXPECT_LE(bucket_.count("list"), SharedBlobs::kMaxRepositories + 20);
+  EXPECT_LE(bucket_.count("head"), SharedBlobs::kMaxRepositories + 20);
+}
+
+TEST_F(OciLayoutTest, FailuresAreNotTakenForAbsence) {
+  const auto blob = digest_of("layer");
+  make_repository("app");
+  make_repository("other");
+  put_marker("app", blob);
+  bucket_.on_call = [&](const std::string&, const std::string& key) {
+    return key == oci_blob("other", blob)
+               ? std::optional(Error{Code::Timeout, Origin::Upstream, Retry::Yes, "slow"})
+               : std::nullopt;
+  };
+  EXPECT_EQ(code_of(find("app", blob)), Code::Timeout);
+  bucket_.on_call = [](const std::string& call, const std::string&) {
+    return call == "list" ? std::optional(Error{Code::Denied, Origin::Upstream, Retry::No, "no"})
+                          : std::nullopt;
+  };
+  clock_.advance(SharedBlobs::kListRemembered);
+  EXPECT_EQ(code_of(find("app", blob)), Code::Denied);
+  break_bucket(Code::Unavailable);
+  EXPECT_EQ(code_of(find("app", blob)), Code::Unavailable);
+  EXPECT_EQ(code_of(find("app", blob, Held::AsManifest)), Code::Unavailable);
+  EXPECT_EQ(code_of(run(layout_->tags("app"))), Code::Unavailable);
+}
+
+TEST_F(OciLayoutTest, WhatIsSharedIsInTheBlobStore) {
+  const auto blob = digest_of("layer");
+  put_oci_blob("app", "layer");
+  EXPECT_EQ(code_of(run(layout_->find_shared(blob))), Code::NotFound);
+  put(shared_blob(blob), "layer");
+  EXPECT_EQ(key_of(run(layout_->find_shared(blob))), shared_blob(blob));
+  put(shared_blob(blob), "");
+  EXPECT_EQ(code_of(run(layout_->find_shared(blob))), Code::NotFound);
+}
+
+TEST_F(OciLayoutTest, ListsTagsSortedAndOnce) {
+  for (const char* tag : {"b", "a", "", "b"}) {
+    put_oci_manifest("app", tag, "manifest", manifest_type_);
+  }
+  EXPECT_EQ(run(layout_->tags("app")), (Tags{"a", "b"}));
+  make_repository("empty");
+  EXPECT_EQ(run(layout_->tags("empty")), Tags());
+  EXPECT_EQ(code_of(run(layout_->tags("nothing"))), Code::NotFound);
+}
+
+}  // namespace
+}  // namespace fairlead::s3
