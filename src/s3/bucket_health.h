@@ -23,6 +23,8 @@ namespace fairlead::s3 {
 class BucketHealth {
  public:
   static constexpr std::chrono::seconds kRest{5};
+  // The same trouble so soon after its end is not logged again.
+  static constexpr std::chrono::seconds kQuiet{60};
 
   // `what`: "the bucket zot", for the log. Both must outlive it.
   BucketHealth(std::string what, const Clock& clock, telemetry::Log& log);
@@ -30,7 +32,9 @@ class BucketHealth {
   // Whether to ask now; else what to answer instead: Unavailable, with what it last said.
   Result<void> admit();
 
-  // What came of a question. NotFound, Cancelled and TooLarge say that it is well.
+  // What came of a question. NotFound and TooLarge say that it is well, but for NotFound after
+  // InvalidArgument: of a HEAD it may be the bucket itself that is not there. Cancelled says
+  // nothing.
   void note(const Result<void>& outcome);
 
   // In words, for people: why it does not do its work; nullopt: it does, or was never asked.
@@ -43,6 +47,9 @@ class BucketHealth {
   mutable std::mutex mutex_;  // all below
   std::optional<Error> trouble_;
   std::optional<SteadyTime> resting_until_;
+  bool is_told_ = false;                // trouble_, in the log
+  std::string told_;                    // the words of the last that was
+  std::optional<SteadyTime> ended_at_;  // the last trouble
 };
 
 }  // namespace fairlead::s3

@@ -9,7 +9,7 @@ namespace fairlead::s3 {
 
 BucketWalk::BucketWalk(BlockingObjects& objects, std::string root, Of what,
                        const std::optional<oci::Digest>& after)
-    : objects_(objects),
+    : objects_(&objects),
       root_(std::move(root)),
       prefix_(what == Of::Blobs ? cache_prefix(root_) : use_prefix(root_)) {
   if (after) after_ = what == Of::Blobs ? cache_key(root_, *after) : use_key(root_, *after);
@@ -27,7 +27,7 @@ Result<std::optional<ListedContent>> BucketWalk::next() {
 // round of the scrubber takes.
 Result<void> BucketWalk::list() {
   const ListRequest request{.prefix = prefix_, .after = after_, .continuation = continuation_};
-  auto listing = objects_.run<Listing>([&](Objects& objects) { return objects.list(request); });
+  auto listing = objects_->run<Listing>([&](Objects& objects) { return objects.list(request); });
   if (!listing) return std::unexpected(std::move(listing.error()));
   const bool is_stuck = listing->objects.empty() && !listing->continuation.empty() &&
                         listing->continuation == continuation_;

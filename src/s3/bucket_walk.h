@@ -39,7 +39,7 @@ class BucketWalk {
  private:
   Result<void> list();
 
-  BlockingObjects& objects_;
+  BlockingObjects* objects_;
   std::string root_;
   std::string prefix_;
   std::string after_;

@@ -44,7 +44,8 @@ async::Task<Result<SharedCredentials>> CredentialSource::get(CredentialChannel c
     const std::lock_guard lock(mutex_);
     const State now = state();
     if (now == State::Good) co_return known_;
-    if (now == State::Aging && (refreshing_ > 0 || is_pausing())) co_return known_;
+    const bool is_another_at_it = refreshing_ > 0 && !is_refused_;
+    if (now == State::Aging && (is_another_at_it || is_pausing())) co_return known_;
     if (now == State::Unusable && failure_ && is_pausing()) co_return std::unexpected(*failure_);
     part.emplace(*this);
   }

@@ -43,7 +43,8 @@ class CredentialSource {
   // Unavailable when what it hands out has expired.
   async::Task<Result<SharedCredentials>> get(CredentialChannel channel);
 
-  // S3 did not accept `refused`: the next get() fetches anew, once every kPause at most.
+  // S3 did not accept `refused`: the next get() fetches anew, once every kPause at most; who comes
+  // meanwhile waits for it.
   void refuse(const SharedCredentials& refused);
 
  private:

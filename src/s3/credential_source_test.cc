@@ -183,6 +183,22 @@ TEST_F(CredentialSourceTest, RefusedOnesAreFetchedAnew) {
   EXPECT_EQ(get(), "key-2");
 }
 
+TEST_F(CredentialSourceTest, AllWhoWereRefusedWaitForNewOnes) {
+  EXPECT_EQ(get(), "key-1");
+  clock_.advance(CredentialSource::kPause);
+  source_.refuse(source_.ready());
+  script_.holds = true;
+  std::array<std::optional<Result<SharedCredentials>>, 3> got;
+  for (auto& each : got) begin(source_.get(channel_), each);
+  run_until([&] { return script_.fetches == 2; });
+  run_for(10ms);
+  EXPECT_FALSE(got[2]);
+  script_.release();
+  run_until([&] { return std::ranges::all_of(got, [](const auto& each) { return !!each; }); });
+  for (const auto& each : got) EXPECT_EQ((**each)->access_key, "key-2");
+  EXPECT_EQ(script_.fetches, 2);
+}
+
 TEST_F(CredentialSourceTest, ACallerThatGoesAwayLeavesTheNextToFetch) {
   script_.holds = true;
   boost::asio::cancellation_signal hang_up;

@@ -2,14 +2,15 @@
 // ObjectClient: Objects spoken to over S3's REST API, every request signed.
 //
 // It asks at most kAttempts times, waiting longer each time; temporary credentials that S3 does not
-// take any more are fetched anew once. Answers are bounded; XML is read by s3/xml_answer.h.
+// take any more are fetched anew once. What took too long is asked again only where it is a body
+// that goes out: who reads has better places to turn to. Answers are bounded; XML is read by
+// s3/xml_answer.h, refusals by s3/refusal.h.
 #pragma once
 
-#include <functional>
+#include <chrono>
 #include <memory>
 #include <random>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "async/blocking_pool.h"
@@ -48,10 +49,28 @@ class ObjectClient final : public Objects {
       std::string prefix) override;
 
  private:
-  // To be filled in by whoever builds it.
+  struct Question;
+  struct Answer;
+
+  // The question as often as need be; what comes of it is noted. Awaited at once.
+  async::Task<Result<Answer>> ask(const Question& question);
+  async::Task<Result<Answer>> ask_until_answered(const Question& question);
+  async::Task<Result<Answer>> ask_once(const Question& question, const S3Credentials& credentials);
+  async::Task<Result<std::unique_ptr<upstream::HttpResponse>>> send(
+      const Question& question, const S3Credentials& credentials);
+  // What an answer that is no success means; of a HEAD, which has no words, by asking once more.
+  async::Task<Error> explain(const Question& question, const S3Credentials& credentials,
+                             upstream::HttpResponse& response);
+  async::Task<Result<SharedCredentials>> current_credentials();
+  async::Task<std::string> hash(std::shared_ptr<const std::string> bytes);
+  std::chrono::milliseconds pause_after(const Error& error, int attempts);
+  [[nodiscard]] Error named(Error error) const;  // with the bucket's name
+  std::unexpected<Error> nonsense(Error error);  // an answer was; that is noted
+
   Bucket& bucket_;
   upstream::HttpTransport& transport_;
   async::BlockingPool& pool_;
+  std::minstd_rand chance_;
 };
 
 }  // namespace fairlead::s3

@@ -3,15 +3,16 @@
 //
 // Keys are whole ("data/zot/team/app/index.json"): whoever asks puts the bucket's root in front.
 // What may be asked again is: connections cut, 5xx and SlowDown are tried a few times, with pauses,
-// before they become an error. Every error has Origin::Upstream, names the bucket, and says what to
-// do. Codes:
+// before they become an error. Every error has Origin::Upstream (Internal when the fault is ours),
+// names the bucket, and says what to do. Codes:
 //   NotFound         no such object (or no such upload)
 //   Unauthorized     the credentials: an unknown key, a wrong signature, expired; Retry::No
 //   Denied           they do not suffice
 //   InvalidArgument  the bucket is not there, or in another region; the clock is wrong
 //   TooManyRequests  SlowDown, after several tries
 //   Unavailable      5xx, no connection, or it did not answer shortly before and is left alone
-//   Timeout, Corrupt (nonsense), TooLarge (above a bound of ours), Cancelled
+//   Timeout, Corrupt (nonsense, or the object is shorter than was asked for), TooLarge (above a
+//   bound of ours), Cancelled
 #pragma once
 
 #include <chrono>

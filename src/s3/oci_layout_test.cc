@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 
+#include "async/broadcast.h"
 #include "s3/layout_fixture.h"
 
 namespace fairlead::s3 {
@@ -223,6 +225,79 @@ TEST_F(OciLayoutTest, NotMoreDirectoriesThanTheBoundAreListed) {
   EXPECT_EQ(code_of(find("app", blob)), Code::NotFound);
   EXPECT_LE(bucket_.count("list"), SharedBlobs::kMaxRepositories + 20);
   EXPECT_LE(bucket_.count("head"), SharedBlobs::kMaxRepositories + 20);
+}
+
+// Answers only when it is told to, and counts who waits.
+class WaitingObjects final : public ObjectReader {
+ public:
+  explicit WaitingObjects(ObjectReader& objects) : objects_(objects) {}
+
+  async::Task<Result<ObjectHead>> head(std::string key) override {
+    co_await wait();
+    co_return co_await objects_.head(std::move(key));
+  }
+  async::Task<Result<Listing>> list(ListRequest request) override {
+    co_await wait();
+    co_return co_await objects_.list(std::move(request));
+  }
+  async::Task<Result<ObjectDownload>> get(std::string, std::uint64_t,
+                                          std::optional<std::uint64_t>) override {
+    co_return upstream_error(Code::Unsupported, Retry::No, "not here");
+  }
+  async::Task<Result<std::string>> get_text(std::string, std::size_t) override {
+    co_return upstream_error(Code::Unsupported, Retry::No, "not here");
+  }
+  async::Task<Result<std::string>> presign(std::string, std::string,
+                                           std::chrono::seconds) override {
+    co_return upstream_error(Code::Unsupported, Retry::No, "not here");
+  }
+
+  // All that wait now go on.
+  void release() {
+    ++round_;
+    released_.notify_all();
+  }
+  std::size_t waiting = 0;
+  std::size_t most = 0;  // at any time
+
+ private:
+  async::Task<> wait() {
+    most = std::max(most, ++waiting);
+    const auto round = round_;
+    for (;;) {
+      const auto seen = released_.version();
+      if (round != round_) break;
+      if (!co_await released_.wait(seen, std::chrono::steady_clock::now() + 30s)) break;
+    }
+    --waiting;
+  }
+
+  ObjectReader& objects_;
+  std::size_t round_ = 0;
+  async::Broadcast released_;
+};
+
+TEST_F(OciLayoutTest, ASearchAsksAFewAtATimeAndListsOnceForAll) {
+  for (int i = 0; i < 20; ++i) make_repository("r" + std::to_string(i));
+  for (const char* bytes : {"one", "two"}) {
+    put_marker("r0", digest_of(bytes));
+    put_oci_blob("r19", bytes);
+  }
+  WaitingObjects waiting(objects_);
+  layout_ = make_layout(LayoutKind::Oci, waiting, "data", clock_);
+  std::optional<Result<Place>> one;
+  std::optional<Result<Place>> two;
+  begin(layout_->find("r0", digest_of("one"), Held::AsBlob), one);
+  begin(layout_->find("r0", digest_of("two"), Held::AsBlob), two);
+  run_until([&] {
+    waiting.release();
+    return one && two;
+  });
+  EXPECT_EQ(key_of(*one), oci_blob("r19", digest_of("one")));
+  EXPECT_EQ(key_of(*two), oci_blob("r19", digest_of("two")));
+  EXPECT_EQ(bucket_.count("list"), 1U + 20U);  // the root, and each below it
+  EXPECT_GT(waiting.most, SharedBlobs::kAtOnce / 2);
+  EXPECT_LE(waiting.most, 2 * SharedBlobs::kAtOnce);
 }
 
 TEST_F(OciLayoutTest, FailuresAreNotTakenForAbsence) {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upstream/curl_transfer.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 #include <algorithm>
 #include <charconv>
 #include <chrono>
@@ -16,6 +19,8 @@ namespace {
 
 constexpr std::size_t kMaxHead = 64 * 1024;
 constexpr std::size_t kPiece = 256 * 1024;
+constexpr std::chrono::milliseconds kMinLook{10};
+constexpr std::chrono::milliseconds kMaxLook{1000};
 constexpr long kBulkReceiveBuffer = 512 * 1024;  // libcurl's own, one a transfer
 constexpr long kSmallReceiveBuffer = 16 * 1024;
 
@@ -105,16 +110,37 @@ CurlTransfer::~CurlTransfer() { stop(); }
 
 async::Task<Result<void>> CurlTransfer::receive_head() {
   if (auto started = start(); !started) co_return started;
-  const auto& timeouts = request_.timeouts;
-  const auto deadline = std::chrono::steady_clock::now() + timeouts.connect + timeouts.first_byte;
-  while (!has_head_ && is_running_) {
-    if (co_await wait_until(deadline) || has_head_ || !is_running_) continue;
+  if (!co_await wait_for_head()) {
     stop();
     co_return upstream_error(Code::Timeout, Retry::Yes, "no answer came in time");
   }
   if (has_head_) co_return Result<void>();
   if (error_) co_return std::unexpected(*error_);
   co_return upstream_error(Code::Corrupt, Retry::Yes, "the answer has no head");
+}
+
+async::Task<bool> CurlTransfer::wait_for_head() {
+  const auto& timeouts = request_.timeouts;
+  // libcurl does not say when a byte has gone out: now and then we look.
+  const bool looks = !body().empty();
+  const auto look_every =
+      std::clamp(std::min(timeouts.stall, timeouts.first_byte) / 8, kMinLook, kMaxLook);
+
+  std::int64_t left = looks ? unsent() : 0;
+  auto changed = std::chrono::steady_clock::now() + timeouts.connect;
+  while (!has_head_ && is_running_) {
+    const auto deadline = changed + (left > 0 ? timeouts.stall : timeouts.first_byte);
+    const auto look = looks ? std::chrono::steady_clock::now() + look_every : deadline;
+    if (co_await wait_until(std::min(look, deadline)) || has_head_ || !is_running_) continue;
+    const auto now = std::chrono::steady_clock::now();
+    if (const auto left_now = looks ? unsent() : 0; left_now != left) {
+      left = left_now;
+      changed = now;
+    } else if (now >= deadline) {
+      co_return false;
+    }
+  }
+  co_return true;
 }
 
 async::Task<Result<ByteView>> CurlTransfer::read() {
@@ -152,8 +178,10 @@ Result<void> CurlTransfer::start() {
   } else if (request_.method == "POST" || request_.method == "PUT") {
     ::curl_easy_setopt(easy, CURLOPT_POST, 1L);
     ::curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
-    ::curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request_.body.data());
-    ::curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(request_.body.size()));
+    ::curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body().data());
+    ::curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body().size()));
+  } else if (request_.method != "GET") {
+    ::curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
   }
   ::curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &CurlTransfer::on_header);
   ::curl_easy_setopt(easy, CURLOPT_HEADERDATA, this);
@@ -179,7 +207,26 @@ bool CurlTransfer::set_headers() {
     if (!value.empty() && !append(line)) return false;
   }
   if (!append("Accept-Encoding: identity")) return false;
+  // Servers that do not know 100 Continue would cost a second.
+  if (!append("Expect:")) return false;
   return ::curl_easy_setopt(easy_.get(), CURLOPT_HTTPHEADER, header_list_.get()) == CURLE_OK;
+}
+
+const std::string& CurlTransfer::body() const {
+  return request_.shared_body ? *request_.shared_body : request_.body;
+}
+
+// Bytes of the body that the peer has not acknowledged, those that wait in the kernel too.
+std::int64_t CurlTransfer::unsent() const {
+  curl_off_t sent = 0;
+  ::curl_easy_getinfo(easy_.get(), CURLINFO_SIZE_UPLOAD_T, &sent);
+  curl_socket_t socket = CURL_SOCKET_BAD;
+  int waiting = 0;
+  const bool is_connected =
+      ::curl_easy_getinfo(easy_.get(), CURLINFO_ACTIVESOCKET, &socket) == CURLE_OK &&
+      socket != CURL_SOCKET_BAD;
+  if (is_connected && ::ioctl(socket, SIOCOUTQ, &waiting) != 0) waiting = 0;
+  return static_cast<std::int64_t>(body().size()) - sent + waiting;
 }
 
 std::size_t CurlTransfer::on_header(char* data, std::size_t size, std::size_t count, void* self) {

@@ -8,10 +8,14 @@
 // A reader that waits is given whatever has come once libcurl has nothing more at the moment. A
 // reader that is behind finds filling_ full; then the transfer is paused, and the peer's TCP or
 // HTTP/2 window with it, so the memory of a transfer never exceeds these two.
+//
+// What is sent is not copied but for libcurl's own 64 KiB. While bytes of it go out, what counts is
+// the stall timeout; the answer's first byte is waited for from when the last has.
 // One worker's thread.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -54,6 +58,8 @@ class CurlTransfer final : public CurlJob {
 
   [[nodiscard]] Result<void> start();
   bool set_headers();
+  [[nodiscard]] const std::string& body() const;
+  [[nodiscard]] std::int64_t unsent() const;
   bool take_header_line(std::string_view line);
   std::size_t take_body(ByteView bytes);
 
@@ -63,6 +69,7 @@ class CurlTransfer final : public CurlJob {
   void resume();  // after a pause
   void wake();
   async::Task<bool> wait_until(SteadyTime deadline);  // false: it has passed
+  async::Task<bool> wait_for_head();                  // false: in vain
 
   std::shared_ptr<CurlMulti> multi_;
   HttpRequest request_;

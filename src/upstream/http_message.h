@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,7 +30,9 @@ struct HttpRequest {
   std::string method = "GET";  // GET, HEAD, POST, PUT or DELETE
   std::string url;             // absolute, http or https
   std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;  // of a POST or PUT; megabytes at most
+  std::string body;  // of a POST or PUT
+  // Instead of `body`: where one of many megabytes goes out in several attempts.
+  std::shared_ptr<const std::string> shared_body{};
   Timeouts timeouts;
   std::string ca_file;     // PEM, instead of the system's; empty: SSL_CERT_FILE or the system's
   std::string proxy;       // empty: from the environment

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
+
 #include "testing/coroutine_test.h"
 #include "testing/scripted_http_server.h"
 
@@ -77,6 +81,99 @@ TEST_F(HttpTransportTest, SendsPut) {
     EXPECT_EQ(server_.requests().back().header("Content-Length"), std::to_string(body.size()));
     EXPECT_EQ(server_.requests().back().body, body);
   }
+}
+
+TEST_F(HttpTransportTest, SendsDelete) {
+  reply_ = {.status = 204};
+  const auto answer = send({.method = "DELETE", .url = server_.url() + "/t"});
+  ASSERT_TRUE(answer);
+  EXPECT_EQ((*answer)->status(), 204);
+  EXPECT_EQ(read_all(**answer), "");
+  EXPECT_EQ(server_.requests().at(0).method, "DELETE");
+  EXPECT_EQ(server_.requests().at(0).header("Content-Length"), "");
+}
+
+TEST_F(HttpTransportTest, SendsALargeBodyAtOnce) {
+  const auto body = std::make_shared<const std::string>(std::size_t{20} << 20, 'x');
+  for (int i = 0; i < 2; ++i) {
+    const auto put = send({.method = "PUT",
+                           .url = server_.url() + "/t",
+                           .shared_body = body,
+                           .timeouts = {.first_byte = 20s}});
+    ASSERT_TRUE(put) << put.error().context;
+    EXPECT_TRUE(server_.requests().back().body == *body);
+    // Who asks for it must be waited for: a second, where the server does not know of it.
+    EXPECT_EQ(server_.requests().back().header("Expect"), "");
+  }
+  EXPECT_EQ(body.use_count(), 1);
+}
+
+// Takes requests in slowly: a portion every 20 ms, `portions` of them; then answers, or stops.
+class SlowReader {
+ public:
+  SlowReader(boost::asio::io_context& context, int portions, bool answers) : acceptor_(context) {
+    using boost::asio::ip::tcp;
+    const tcp::endpoint any(boost::asio::ip::address_v4::loopback(), 0);
+    acceptor_.open(any.protocol());
+    acceptor_.set_option(boost::asio::socket_base::receive_buffer_size(32 * 1024));
+    acceptor_.bind(any);
+    acceptor_.listen();
+    boost::asio::co_spawn(context.get_executor(), serve(*this, portions, answers),
+                          boost::asio::detached);
+  }
+  [[nodiscard]] std::string url() const {
+    return "http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()) + "/";
+  }
+
+ private:
+  static async::Task<> serve(SlowReader& self, int portions, bool answers) {
+    const auto [ec] = co_await self.acceptor_.async_accept(self.socket_, async::kAsTuple);
+    std::string portion(64 * 1024, '\0');
+    for (int i = 0; !ec && i < portions; ++i) {
+      co_await async::sleep_for(20ms);
+      const auto [read_ec, count] =
+          co_await self.socket_.async_read_some(boost::asio::buffer(portion), async::kAsTuple);
+      if (read_ec) co_return;
+    }
+    if (!answers) co_return;
+    constexpr std::string_view kAnswer = "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n";
+    co_await boost::asio::async_write(self.socket_, boost::asio::buffer(kAnswer), async::kAsTuple);
+  }
+
+  boost::asio::ip::tcp::acceptor acceptor_;
+  boost::asio::ip::tcp::socket socket_{acceptor_.get_executor()};
+};
+
+TEST_F(HttpTransportTest, ABodyThatGoesOutSlowlyIsNotLate) {
+  SlowReader reader(context_, 30, true);
+  const auto begin = std::chrono::steady_clock::now();
+  const auto answer = send({.method = "PUT",
+                            .url = reader.url(),
+                            .body = std::string(std::size_t{16} << 20, 'x'),
+                            .timeouts = {.connect = 10ms, .first_byte = 50ms, .stall = 10s}});
+  ASSERT_TRUE(answer) << answer.error().context;
+  EXPECT_EQ((*answer)->status(), 403);
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, 500ms);
+}
+
+TEST_F(HttpTransportTest, ABodyThatStopsGoingOutIsLate) {
+  SlowReader reader(context_, 3, false);
+  const auto answer = send({.method = "PUT",
+                            .url = reader.url(),
+                            .body = std::string(std::size_t{16} << 20, 'x'),
+                            .timeouts = {.connect = 1s, .first_byte = 60s, .stall = 300ms}});
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Code::Timeout);
+}
+
+TEST_F(HttpTransportTest, AnAnswerToABodyIsWaitedForAsAnyOther) {
+  reply_ = {.holds_head = true};
+  const auto answer = send({.method = "PUT",
+                            .url = server_.url() + "/",
+                            .body = std::string(1000, 'x'),
+                            .timeouts = {.connect = 20ms, .first_byte = 80ms, .stall = 60s}});
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Code::Timeout);
 }
 
 TEST_F(HttpTransportTest, ADirectRequestUsesNoProxy) {

@@ -141,8 +141,10 @@ class FakeObjects final : public s3::Objects {
     const std::lock_guard lock(bucket_.mutex_);
     s3::Listing listing;
     std::string last;
-    for (const auto& [key, object] : bucket_.objects_) {
-      if (!key.starts_with(request.prefix)) continue;
+    for (auto at = bucket_.objects_.lower_bound(request.prefix); at != bucket_.objects_.end();
+         ++at) {
+      const auto& [key, object] = *at;
+      if (!key.starts_with(request.prefix)) break;
       const auto cut = request.delimiter.empty()
                            ? std::string::npos
                            : key.find(request.delimiter, request.prefix.size());
