@@ -61,7 +61,7 @@ std::string in_words(std::chrono::seconds duration) {
   const auto seconds_left = std::max<std::int64_t>(1, duration.count());
   for (const auto& [unit, name] :
        {std::pair<std::int64_t, const char*>(86400, " days"), {3600, " hours"}, {60, " minutes"}}) {
-    if (seconds_left >= 2 * unit) return std::to_string(seconds_left / unit) + name;
+    if (seconds_left >= 2 * unit) return std::to_string((seconds_left + unit / 2) / unit) + name;
   }
   return std::to_string(seconds_left) + " seconds";
 }
