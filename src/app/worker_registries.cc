@@ -49,7 +49,7 @@ upstream::Registry* WorkerRegistries::add_bucket(const std::string& registry,
   s3::ObjectClient& objects = *objects_.back();
   buckets_.push_back(std::make_unique<s3::BucketRegistry>(
       s3::BucketRegistryOptions{.name = registry, .expiry = options.presign_expiry},
-      s3::make_layout(options.layout, objects, options.bucket.root), objects, behind,
+      s3::make_layout(options.layout, objects, options.bucket.root, shared.clock), objects, behind,
       shared.clock));
   return buckets_.back().get();
 }

@@ -113,6 +113,11 @@ async::Task<Result<std::optional<Location>>> BucketRegistry::locate_blob(std::st
 
 async::Task<Result<std::optional<Location>>> BucketRegistry::locate_manifest(
     std::string repository, oci::Digest digest, std::string media_type) {
+  if (media_type.empty()) {
+    auto head = co_await bucket_.head_manifest(repository, digest.str());
+    if (!head) co_return std::nullopt;
+    media_type = std::move(head->media_type);
+  }
   auto place = co_await bucket_.find(std::move(repository), std::move(digest), Held::AsManifest);
   co_return co_await locate(std::move(place), std::move(media_type));
 }

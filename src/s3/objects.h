@@ -124,6 +124,8 @@ class MultipartUploads {
   // All parts but the last have at least 5 MiB.
   virtual async::Task<Result<UploadedPart>> put_part(std::string key, std::string id, int number,
                                                      std::string bytes) = 0;
+  // NotFound may also mean that it went well, and the answer was lost: then the object is there,
+  // and of this writing.
   virtual async::Task<Result<void>> complete_upload(std::string key, std::string id,
                                                     std::vector<UploadedPart> parts) = 0;
   // Also well where there was none.

@@ -61,7 +61,7 @@ std::string in_words(std::chrono::seconds duration) {
   const auto seconds_left = std::max<std::int64_t>(1, duration.count());
   for (const auto& [unit, name] :
        {std::pair<std::int64_t, const char*>(86400, " days"), {3600, " hours"}, {60, " minutes"}}) {
-    if (seconds_left >= 2 * unit) return std::to_string(seconds_left / unit) + name;
+    if (seconds_left >= 2 * unit) return std::to_string((seconds_left + unit / 2) / unit) + name;
   }
   return std::to_string(seconds_left) + " seconds";
 }
@@ -77,12 +77,16 @@ struct Facts {
 
 Facts facts_of(const RefusedAnswer& answer, const Asked& asked) {
   const ErrorDocument document = parse_error_document(answer.body).value_or(ErrorDocument{});
+  // Quoted first: what has a credential in it is not sound then.
+  const auto region = [&](std::string_view text) {
+    return sound_region(quoted(std::string(text), asked.credentials));
+  };
   Facts facts{.status = answer.status,
-              .code = sound_code(document.code),
+              .code = sound_code(quoted(document.code, asked.credentials)),
               .message = quoted(document.message, asked.credentials),
-              .region = sound_region(answer.headers.find("x-amz-bucket-region")),
+              .region = region(answer.headers.find("x-amz-bucket-region")),
               .ahead = {}};
-  if (facts.region.empty()) facts.region = sound_region(document.region);
+  if (facts.region.empty()) facts.region = region(document.region);
   auto their_time = parse_http_date(answer.headers.find("Date"));
   if (!their_time) their_time = parse_utc(document.server_time);
   if (their_time) {

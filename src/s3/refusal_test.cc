@@ -143,6 +143,9 @@ TEST_F(RefusalTest, QuotesWithCare) {
     const Error error = refused(403, code, "<Message>the string to sign</Message>");
     EXPECT_FALSE(error.context.contains("the string")) << error.context;
   }
+  EXPECT_FALSE(refused(403, "AccessAKIAKEYDenied").context.contains("AKIAKEY"));
+  EXPECT_FALSE(
+      refused(301, "PermanentRedirect", "<Region>session</Region>").context.contains("session"));
   const std::string much = "<Message>" + std::string(10'000, 'x') + "</Message>";
   EXPECT_LT(refused(403, "AccessDenied", much).context.size(), 600u);
   EXPECT_LT(refused(400, "Strange", much).context.size(), 600u);

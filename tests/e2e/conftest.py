@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from testbed import ceph, clients, fairlead, images
+from testbed.cache_bucket import CacheBucket
 from testbed.certificates import Authority
 from testbed.fairlead import Fairlead
 from testbed.process import Process
@@ -153,6 +154,14 @@ def rgw():
     pytest.importorskip("boto3", reason="not installed: python3-boto3 (scripts/setup --test)")
     with ceph.Ceph() as server:
         yield server
+
+
+@pytest.fixture
+def cache_bucket(rgw):
+    """A bucket for gateways to keep their cache in."""
+    bucket = CacheBucket(rgw)
+    yield bucket
+    bucket.remove()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import time
 import pytest
 from testbed.object_tool import ObjectError, ObjectTool
 from testbed.presigner import fetch
+from testbed.wall_clock import WallClock
 
 BUCKET = "objects"
 MIB = 1 << 20
@@ -149,6 +150,15 @@ def test_what_is_wrong_is_said(make_tool, question, options, code, words):
     assert "x" * 40 not in caught.value.context
     if code != "not found":
         assert tool.ask("trouble") == [caught.value.context.encode()]
+
+
+@pytest.mark.parametrize("days, words", [(1, "24 hours ahead of"), (-3, "3 days behind")])
+@pytest.mark.parametrize("question", [("head", "x"), ("text", "x", 10)])
+def test_a_wrong_clock(make_tool, tmp_path, days, words, question):
+    clock = WallClock(tmp_path)
+    clock.set(days)
+    with pytest.raises(ObjectError, match=f"this machine's clock is {words} S3's.*set the clock"):
+        make_tool(env=clock.environment).ask(*question)
 
 
 def test_no_server(make_tool):

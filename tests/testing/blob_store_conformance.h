@@ -2,7 +2,8 @@
 // What every BlobStore does. An implementation's test instantiates the suite with a factory:
 //   INSTANTIATE_TYPED_TEST_SUITE_P(Disk, BlobStoreConformance, DiskStoreFactory);
 // A Factory has store(), the store under test, empty at first, and lose(digest), which takes a blob
-// away as somebody at the disk would.
+// away as somebody at the disk would. One that needs what is not always there also has missing():
+// what that is, in words, or nullopt; then nothing else of it is used, and all is skipped.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -28,6 +29,11 @@ inline std::string read_all(int fd, std::uint64_t size) {
 template <class Factory>
 class BlobStoreConformance : public ::testing::Test {
  protected:
+  void SetUp() override {
+    if constexpr (requires { factory_.missing(); }) {
+      if (const auto missing = factory_.missing()) GTEST_SKIP() << *missing;
+    }
+  }
   static oci::Digest digest_of(const std::string& bytes,
                                oci::DigestAlgorithm algorithm = oci::DigestAlgorithm::Sha256) {
     return oci::digest_of(algorithm, as_byte_view(bytes));

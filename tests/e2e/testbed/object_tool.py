@@ -30,8 +30,10 @@ class ObjectError(Exception):
 
 
 class ObjectTool:
-    def __init__(self, endpoint, bucket, access_key, secret_key, style="path", region="us-east-1"):
-        environment = {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
+    def __init__(self, endpoint, bucket, access_key, secret_key, style="path", region="us-east-1",
+                 env=None):
+        environment = {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key,
+                       **(env or {})}
         self._process = subprocess.Popen([program(), endpoint, bucket, style, region],
                                          stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                          text=True, env=environment)
