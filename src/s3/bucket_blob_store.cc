@@ -121,7 +121,7 @@ Result<std::optional<BlobFile>> BucketBlobStore::download(const oci::Digest& dig
   auto found = read(digest, take);
   if (!found) return std::unexpected(std::move(found.error()));
   if (!*found) return std::nullopt;
-  if (auto held = held_.add(digest, file->fd(), purpose, **std::move(found)); !held) {
+  if (auto held = held_.add(digest, file->fd(), purpose, *std::move(found)); !held) {
     return std::unexpected(std::move(held.error()));
   }
   const std::uint64_t size = file->size();
