@@ -44,7 +44,7 @@ def proxy(rgw):
 
 
 def before(rgw, endpoint, url=None, env=None, **settings):
-    found = bucket(rgw, "registry", endpoint=endpoint, timeouts=IMPATIENT, **settings)
+    found = bucket(rgw, "registry", endpoint=endpoint, timeouts=IMPATIENT) | settings
     config = configuration(found, registry={"url": url, "stream_to": [f"{NEAR}/32"]})
     return Fairlead(config, env=keys(rgw) | (env or {}))
 
@@ -128,7 +128,7 @@ def assert_degraded(gateway):
 
 def told_in_log(gateway):
     return [line for line in gateway.log()
-            if line.get("message") != "request" and "bucket" in str(line)]
+            if line.get("message") != "request" and "bucket" in line["message"]]
 
 
 def wait_until_well(gateway, digest):
