@@ -7,6 +7,7 @@
 #include <tuple>
 #include <vector>
 
+#include "cache/bucket_check.h"
 #include "cache/fingerprint.h"
 
 namespace fairlead::cache {
@@ -178,7 +179,8 @@ void BucketKeeper::upload(const oci::Digest& digest) {
 
 // Read again, from its beginning: what broke on the way is no damage.
 void BucketKeeper::check(const oci::Digest& digest) {
-  const auto checked = scrubber_.check(digest);
+  BucketScrubCounts counts;
+  const auto checked = check_in_bucket(bucket_, digest, log_, stop_.get_token(), counts);
   if (!checked) {
     log_.warn("cannot look at content of the cache's bucket that seems damaged",
               {{"content", std::string_view(digest.str())},

@@ -72,7 +72,7 @@ Result<std::uint64_t> BucketScrubber::work(const std::stop_token& stop) {
     return 0;
   }
   cost_ += cost_of(**content);
-  if (auto checked = check((*content)->digest, stop); !checked) {
+  if (auto checked = check_in_bucket(store_, (*content)->digest, log_, stop, counts_); !checked) {
     return std::unexpected(std::move(checked.error()));
   }
   return cost_of(**content);
@@ -88,31 +88,6 @@ Result<std::optional<s3::ListedContent>> BucketScrubber::next() {
   }
   if (found && *found && has_wrapped_ && (*found)->digest > start_) return std::nullopt;
   return found;
-}
-
-Result<void> BucketScrubber::check(const oci::Digest& digest, const std::stop_token& stop) {
-  oci::Hasher hasher(digest.algorithm());
-  std::uint64_t bytes = 0;
-  const auto take = [&](const s3::ObjectHead&, ByteView piece) -> Result<void> {
-    if (stop.stop_requested()) return internal_error(Code::Cancelled, "the check was stopped");
-    hasher.update(piece);
-    bytes += piece.size();
-    return {};
-  };
-  const auto found = store_.read(digest, take);
-  counts_.bytes += bytes;
-  if (!found) return std::unexpected(Error(found.error()).within(digest.str()));
-  if (!*found) return {};  // removed since it was listed
-  ++counts_.contents;
-  const oci::Digest actual = hasher.finish();
-  if (actual == digest) return {};
-  const std::string why = "the bytes are those of " + actual.str();
-  log_.error("content in the bucket is damaged; it is removed, the next pull fetches it again",
-             {{"content", std::string_view(digest.str())}, {"error", std::string_view(why)}});
-  const auto removal = store_.remove_damaged(digest, **found);
-  if (!removal) return std::unexpected(Error(removal.error()).within(digest.str()));
-  if (*removal == store::Removal::Removed) ++counts_.damaged;
-  return {};
 }
 
 void BucketScrubber::report_failure(const Result<std::uint64_t>& went_well) {

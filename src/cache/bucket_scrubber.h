@@ -14,17 +14,12 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "cache/bucket_check.h"
 #include "oci/digest.h"
 #include "s3/bucket_blob_store.h"
 #include "telemetry/log.h"
 
 namespace fairlead::cache {
-
-struct BucketScrubCounts {
-  std::uint64_t contents = 0;
-  std::uint64_t bytes = 0;
-  std::uint64_t damaged = 0;  // and removed
-};
 
 // One thread.
 class BucketScrubber {
@@ -38,16 +33,12 @@ class BucketScrubber {
   // from the round before; else a MiB a second, which is also the least). Blocks.
   std::chrono::milliseconds step(std::stop_token stop = {});
 
-  // Reads one content; removes it if it is damaged. Blocks; from any thread.
-  Result<void> check(const oci::Digest& digest);
-
   [[nodiscard]] const BucketScrubCounts& counts() const { return counts_; }
   [[nodiscard]] std::uint64_t rounds() const { return rounds_; }  // that are complete
 
  private:
   Result<std::uint64_t> work(const std::stop_token& stop);
   Result<std::optional<s3::ListedContent>> next();
-  Result<void> check(const oci::Digest& digest, const std::stop_token& stop);
   void report_failure(const Result<std::uint64_t>& went_well);
   [[nodiscard]] std::chrono::milliseconds time_for(std::uint64_t cost) const;
 
