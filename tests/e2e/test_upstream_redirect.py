@@ -29,9 +29,9 @@ NEAR = "127.0.7.1"      # gets bytes from the gateway
 DATA = patterned(90_000, seed=7)
 
 
-def before(registry, **more):
+def before(registry, server=None, **more):
     settings = {"url": registry.url, "stream_to": [f"{NEAR}/32"]} | more
-    return Fairlead(configuration(None, registry=settings))
+    return Fairlead(configuration(None, registry=settings, server=server or {}))
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_a_registry_that_redirects_some(upstream):
     """Small blobs are sent at once by registries that redirect only what is large."""
     small = upstream.add_blob("team/app", b"{}")
     upstream.fault("GET", upstream.digest, redirected(307, "http://bucket.example/x"))
-    with before(upstream) as gateway:
+    with before(upstream, {"workers": 1}) as gateway:
         answer = ask(gateway, blob("team/app", small))
         assert (answer.status, answer.body) == (200, b"{}")
         assert_redirected(ask(gateway, blob("team/app", upstream.digest)), upstream.digest)
