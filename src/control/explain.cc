@@ -101,7 +101,8 @@ std::string describe_delivery(const config::Config& config, const routing::Targe
   const auto& networks = target.policy->stream_to ? *target.policy->stream_to : own.stream_to;
   const bool has_blobs = ways.blobs == routing::Way::Redirect;
   const bool has_manifests = ways.manifests == routing::Way::Redirect;
-  if (!has_blobs && !has_manifests) return "through the gateway";
+  const bool is_hidden = target.policy->is_capability && !target.policy->deliver;
+  if (is_hidden || (!has_blobs && !has_manifests)) return "through the gateway";
   const std::string what = !has_manifests ? "layers" : (has_blobs ? "all" : "manifests");
   return what + " by redirect to " + place_of(config, target) +
          (networks.empty() ? "" : ", save for clients in stream_to") +

@@ -124,10 +124,16 @@ def test_who_has_the_right_gets_one(guarded, held):
     assert_no_location(hidden)
 
 
-def test_who_knows_a_capability_gets_one(guarded, held):
-    location = assert_redirected(ask(guarded, blob(CAPABILITY, held.layer.digest)), held.layer.digest)
-    assert_gets(location, held.layer)
-    assert CAPABILITY.split("/")[0] not in location
+def test_a_capability_is_streamed_unless_its_route_redirects(guarded, held, serve):
+    """Clients tell the bucket by Referer which name they came by, and there it would be logged."""
+    answer = ask(guarded, blob(CAPABILITY, held.layer.digest))
+    assert answer.status == 200 and answer.body == held.layer.data
+    assert_no_location(answer)
+    with serve(routes=[{**ROUTES[-1], "deliver": "redirect"}]) as told:
+        location = assert_redirected(ask(told, blob(CAPABILITY, held.layer.digest)),
+                                     held.layer.digest)
+        assert_gets(location, held.layer)
+        assert CAPABILITY.split("/")[0] not in location
     other = ask(guarded, blob(CAPABILITY, held.hidden.digest))
     assert other.status == 404
     assert_no_location(other)
