@@ -19,6 +19,7 @@ from testbed.redirects import follow, pull_image, pull_right
 from testbed.registry import Registry
 from testbed.upstream_faults import digest_of, patterned
 from testbed.waiting import wait_until
+from testbed.wire_proxy import WireProxy
 
 SMALL = patterned(300_000, seed=1)
 IN_PARTS = patterned(PART + 12_345, seed=2)
@@ -133,7 +134,7 @@ def test_clients_are_sent_to_what_is_in_the_bucket(played, cache_bucket):
         cache_bucket.wait_for(digest)
         answer = wait_for_redirect(gateway, digest)
         assert answer.header("Location").startswith(
-            f"{cache_bucket.public_endpoint}/{cache_bucket.name}/{blob_key(digest)}?")
+            f"{cache_bucket.endpoint}/{cache_bucket.name}/{blob_key(digest)}?")
         status, headers, body = follow(answer, digest)
         assert (status, digest_of(body)) == (200, digest)
         assert headers["Content-Type"] == "application/octet-stream"
@@ -153,6 +154,20 @@ def test_clients_are_sent_to_what_is_in_the_bucket(played, cache_bucket):
         assert (known.status, known.header("Location")) == (304, None)
         # Whoever has a URL has the content.
         assert "X-Amz-" not in gateway.stderr() and "Signature=" not in gateway.stderr()
+
+
+def test_clients_have_another_way_to_the_bucket(played, cache_bucket):
+    digest = digest_of(SMALL)
+    with WireProxy(cache_bucket.endpoint) as proxy:
+        s3 = {"public_endpoint": proxy.endpoint}
+        with caching(played, cache_bucket, "redirect", s3=s3) as gateway:
+            pull_right(gateway, digest)
+            cache_bucket.wait_for(digest)
+            answer = wait_for_redirect(gateway, digest)
+            assert answer.header("Location").startswith(f"{proxy.endpoint}/{cache_bucket.name}/")
+            assert proxy.connections == 0
+            assert digest_of(follow(answer, digest)[2]) == digest
+            assert proxy.connections == 1
 
 
 def test_a_url_ends(played, cache_bucket):
@@ -268,18 +283,6 @@ def test_sixteen_clients_of_what_is_in_the_bucket_only(large, cache_bucket):
         assert large.registry.count("GET", "/blobs/") == 0
         outcomes = Counter(record.outcome for record in second.wait_for_records(17, method="GET"))
         assert outcomes == {"fill": 1, "join": 16}
-
-
-def test_the_bucket_serves_while_the_registry_is_away(played, cache_bucket):
-    """To a gateway that knows already whose the content is."""
-    with caching(played, cache_bucket) as gateway:
-        image = pull_image(gateway, "1")
-        cache_bucket.wait_for(*image)
-        gateway.wait_until_idle()
-        shutil.rmtree(gateway.cache_directory / "blobs")
-        played.stop()
-        assert_right(pull(gateway, digest_of(IN_PARTS)), IN_PARTS)
-        assert digest_of(manifest(gateway, played.image).body) == played.image
 
 
 # Memory.

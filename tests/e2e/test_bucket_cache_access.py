@@ -61,7 +61,7 @@ def test_a_repository_without_it(upstream, cache_bucket, deliver, whom, refusal)
     with asked_by(whom, upstream, cache_bucket, deliver) as gateway:
         if refusal != 404:
             upstream.fault("*", "^/v2/other/", failing(refusal, b"{}", "application/json"))
-        with cache_bucket.asked(key=DIGEST[-60:]) as asked:
+        with cache_bucket.asked("GET", DIGEST[-60:]) as asked:
             for path in (f"/v2/other/blobs/{DIGEST}", f"/v2/other/manifests/{upstream.image}"):
                 for method in ("GET", "HEAD", "GET"):
                     assert_kept_back(fetch(gateway, path, method=method), {refusal, 401, 403, 404})
@@ -70,7 +70,7 @@ def test_a_repository_without_it(upstream, cache_bucket, deliver, whom, refusal)
             known = fetch(gateway, f"/v2/other/blobs/{DIGEST}",
                           headers={"If-None-Match": f'"{DIGEST}"'})
             assert_kept_back(known, {401, 403, 404})
-        assert asked == [], "the bucket was asked for what the caller may not have"
+        assert asked == [], "what the caller may not have was fetched"
         # Who holds it still gets it; and the other, once it does.
         pull_right(gateway, DIGEST, "mine")
         upstream.heal()

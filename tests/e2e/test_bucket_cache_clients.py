@@ -85,7 +85,8 @@ def test_a_client_that_is_logged_in(client, upstream, pushed, cache_bucket, tmp_
     auth = {"users": str(users), "anonymous": []}
     with caching(upstream, cache_bucket, "redirect", auth=auth) as gateway:
         for _ in range(2):
-            assert client.pull(gateway.host, PATH, "1.0", "--src-creds", ":".join(ALICE)) == {
+            host = f"localhost:{gateway.port}"
+            assert client.pull(host, PATH, "1.0", "--src-creds", ":".join(ALICE)) == {
                 pushed.multi_arch.digest}
             gateway.wait_until_idle()
             cache_bucket.wait_for(*stored.files(gateway.cache_directory))

