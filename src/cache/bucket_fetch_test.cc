@@ -14,7 +14,6 @@ namespace {
 
 using fairlead::testing::FakeBucket;
 using fairlead::testing::FakeObjects;
-using fairlead::testing::FakeTransfer;
 
 constexpr const char* kManifestType = "application/vnd.oci.image.manifest.v1+json";
 
