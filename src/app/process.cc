@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // All wiring is here: who is made of what, on which thread, and in which order it ends.
 //
-//   shared by all workers   log, store, index, table of fills, tokens, credentials, buckets, router,
+//   shared by all workers   log, store, index, table of fills, tokens, credentials, buckets,
+//   router,
 //                           who may
-//   one a worker            curl, a client for each registry and bucket, fetcher, who is who, gateway
-//   main thread             signals
+//   one a worker            curl, a client for each registry and bucket, fetcher, who is who,
+//   gateway main thread             signals
 #include "app/process.h"
 
 #include <malloc.h>
@@ -303,7 +304,8 @@ class Process {
   gateway::ClientLimits limits_;
   auth::LoginThrottle throttle_{clock_};
   gateway::RelayRights rights_{clock_};
-  cache::Bookkeeper bookkeeper_{*index_, *store_, clock_};
+  cache::Bookkeeper bookkeeper_{*index_, *store_, clock_,
+                                buckets_->of_cache ? cache::Links::Stay : cache::Links::Go};
   cache::FillTable fills_;
   cache::TagChecks checks_;
   cache::SpaceSignal space_;

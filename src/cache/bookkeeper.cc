@@ -55,7 +55,8 @@ bool Bookkeeper::has_row(const oci::Digest& digest) const {
 
 // What is only described is left alone: a fill of it may be under way, and its links are new.
 void Bookkeeper::forget(const oci::Digest& digest) {
-  if (has_row(digest)) index_.remove_stored(digest);
+  if (!has_row(digest)) return;
+  links_ == Links::Stay ? index_.unstore(digest) : index_.remove_stored(digest);
 }
 
 // The file is not there, and is not just away with its directory. That is asked before and after,
@@ -101,7 +102,7 @@ Result<bool> Bookkeeper::drop_row_without_file(const oci::Digest& digest) {
     const auto gone = is_gone(digest);
     if (!gone) return std::unexpected(gone.error());
     if (!*gone || !has_row(digest)) return false;
-    index_.remove_stored(digest);
+    forget(digest);
   }
   const auto adopted = adopt(digest);
   if (!adopted) return std::unexpected(adopted.error());

@@ -36,10 +36,17 @@
 
 namespace fairlead::cache {
 
+// What becomes of the links to content whose file goes.
+enum class Links {
+  Go,
+  Stay,  // the content may be in the cache's bucket: who may have it is worth knowing
+};
+
 class Bookkeeper {
  public:
-  Bookkeeper(index::Index& index, store::BlobStore& store, const Clock& clock)
-      : index_(index), store_(store), clock_(clock) {}
+  Bookkeeper(index::Index& index, store::BlobStore& store, const Clock& clock,
+             Links links = Links::Go)
+      : index_(index), store_(store), clock_(clock), links_(links) {}
 
   // File and row, unless it is in use. The row goes as well when there is no file.
   Result<store::Removal> remove(const oci::Digest& digest);
@@ -70,6 +77,7 @@ class Bookkeeper {
   index::Index& index_;
   store::BlobStore& store_;
   const Clock& clock_;
+  const Links links_;
   std::mutex mutex_;  // one removal or adoption at a time
 };
 

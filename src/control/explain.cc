@@ -85,6 +85,30 @@ std::string describe_credentials(const upstream::RegistryOptions& registry) {
   return "none";
 }
 
+// Where a redirect leads to.
+std::string place_of(const config::Config& config, const routing::Target& target) {
+  const auto bucket = config.buckets.find(target.registry);
+  if (bucket != config.buckets.end()) return "the registry's bucket " + bucket->second.bucket.name;
+  if (config.cache_bucket) return "the cache's bucket " + config.cache_bucket->bucket.name;
+  return "where the registry redirects to";
+}
+
+std::string describe_delivery(const config::Config& config, const routing::Target& target) {
+  const auto found = config.deliveries.find(target.registry);
+  const routing::Delivery own =
+      found == config.deliveries.end() ? routing::Delivery{} : found->second;
+  const routing::Ways ways = target.policy->deliver.value_or(own.ways);
+  const auto& networks = target.policy->stream_to ? *target.policy->stream_to : own.stream_to;
+  const bool has_blobs = ways.blobs == routing::Way::Redirect;
+  const bool has_manifests = ways.manifests == routing::Way::Redirect;
+  const bool is_hidden = target.policy->is_capability && !target.policy->deliver;
+  if (is_hidden || (!has_blobs && !has_manifests)) return "through the gateway";
+  const std::string what = !has_manifests ? "layers" : (has_blobs ? "all" : "manifests");
+  return what + " by redirect to " + place_of(config, target) +
+         (networks.empty() ? "" : ", save for clients in stream_to") +
+         (what == "all" ? "" : "; the rest through the gateway");
+}
+
 std::string answer_to(const Refusal& refusal) {
   return refusal.kind == Refusal::Kind::Denied ? "403 DENIED" : "401 UNAUTHORIZED";
 }
@@ -101,7 +125,8 @@ void fill_in_target(const config::Config& config, const routing::Target& target,
   out.remote_repository = target.remote_repository;
   const auto registry =
       std::ranges::find(config.registries, target.registry, &upstream::RegistryOptions::name);
-  out.url = registry->url;
+  out.url = registry->url.empty() ? "its bucket alone" : registry->url;
+  out.delivered = describe_delivery(config, target);
   out.shown_upstream = describe_credentials(*registry);
 }
 
@@ -222,6 +247,7 @@ std::string to_text(const ExplainQuestion& question, const Explanation& explanat
     add("registry", explanation.registry + " at " + explanation.url);
     add("repository", explanation.remote_repository);
     add("credentials", explanation.shown_upstream);
+    add("delivered", explanation.delivered);
   }
   add("decided by", line_text(explanation.rule_line) + explanation.decided_by);
   add("answer", explanation.answer);
@@ -240,6 +266,7 @@ std::string to_json(const ExplainQuestion& question, const Explanation& explanat
                                                     {"url", explanation.url},
                                                     {"repository", explanation.remote_repository},
                                                     {"credentials", explanation.shown_upstream},
+                                                    {"delivered", explanation.delivered},
                                                     {"decided_by", explanation.decided_by},
                                                     {"rule_line", explanation.rule_line},
                                                     {"answer", explanation.answer}});

@@ -42,6 +42,7 @@ struct Explanation {
   std::size_t rule_line = 0;
   std::string answer;          // what the client gets: "200", "401 UNAUTHORIZED", ...
   std::string shown_upstream;  // credentials: a sentence
+  std::string delivered;       // how the bytes travel: a sentence
 };
 
 Explanation explain(const config::Config& config, const ExplainQuestion& question);

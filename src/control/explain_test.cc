@@ -294,6 +294,24 @@ TEST(Explain, TellsWhoseCredentialsTheUpstreamSees) {
               Not(HasSubstr("secret-password")));
 }
 
+TEST(Explain, TellsHowBytesTravel) {
+  const auto delivered = [](const std::string& more) {
+    const auto config = load("registries: {zot: {url: 'https://zot.example', " + more +
+                             "}}\nroutes: [{match: '', to: zot/}, {match: s/, to: zot/, deliver: "
+                             "stream}]\ncache: {s3: {name: cached}}");
+    return std::pair(explained(config, "app").delivered, explained(config, "s/app").delivered);
+  };
+  EXPECT_EQ(delivered("deliver: stream").first, "through the gateway");
+  const auto [redirected, streamed] = delivered("deliver: redirect");
+  EXPECT_EQ(redirected,
+            "layers by redirect to the cache's bucket cached; the rest through the gateway");
+  EXPECT_EQ(streamed, "through the gateway");
+  EXPECT_EQ(delivered("bucket: {name: images, layout: oci}, stream_to: [10.0.0.0/8], deliver: "
+                      "{blobs: redirect, manifests: redirect}")
+                .first,
+            "all by redirect to the registry's bucket images, save for clients in stream_to");
+}
+
 TEST(Explain, IsShownAsLinesAndAsJson) {
   const auto config = load();
   const ExplainQuestion question{

@@ -24,6 +24,9 @@ bool is_wanted(const Exchange& exchange, const ServedRegistry& served, cache::Co
   const routing::Ways ways = route.deliver.value_or(served.delivery.ways);
   const Way way = kind == cache::ContentKind::Blob ? ways.blobs : ways.manifests;
   if (way != Way::Redirect) return false;
+  // The attack: clients tell the bucket in a Referer where they come from, and there it is logged,
+  // with the name that nobody is to know. Who wants that says so on the route.
+  if (route.is_capability && !route.deliver) return false;
   // What is held to its age must have been seen: what a manifest names ages with it.
   if (kind == cache::ContentKind::Manifest && route.cooldown.count() > 0) return false;
   const auto& networks = route.stream_to ? *route.stream_to : served.delivery.stream_to;

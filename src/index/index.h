@@ -94,6 +94,10 @@ class Index {
   // It is not in the store any more: forgotten with all its links.
   virtual void remove_stored(const oci::Digest& digest) = 0;
 
+  // It is not in the store any more, and may be elsewhere: its media type, size and links stay, for
+  // as long as those of content that was never stored.
+  virtual void unstore(const oci::Digest& digest) = 0;
+
   // A use of it and, for a manifest, of all stored content that it names, and that names in turn.
   // Two uses within 10 ms count as one. A time before the last use changes nothing, unless the last
   // use is more than five minutes ahead: a clock was wrong then, and `now` stands.

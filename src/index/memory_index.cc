@@ -191,6 +191,20 @@ void MemoryIndex::remove_stored(const oci::Digest& digest) {
   if (listener_ != nullptr) listener_->content_changed(digest);
 }
 
+void MemoryIndex::unstore(const oci::Digest& digest) {
+  Shard& shard = shard_of(digest);
+  const std::lock_guard lock(shard.mutex);
+  const auto found = shard.entries.find(digest);
+  if (found == shard.entries.end() || !found->second.info.is_stored) return;
+  if (shard.unstored >= shard_capacity_) drop_one_unstored(shard);
+  ContentInfo& info = found->second.info;
+  stored_bytes_ -= info.size;
+  --stored_contents_;
+  ++shard.unstored;
+  info = {.media_type = std::move(info.media_type), .size = info.size};
+  if (listener_ != nullptr) listener_->content_changed(digest);
+}
+
 void MemoryIndex::touch(const oci::Digest& digest, WallTime now) {
   DigestList names;
   {

@@ -51,6 +51,7 @@ class MemoryIndex final : public Index {
   void add_stored(const oci::Digest& digest, std::string media_type, std::uint64_t size,
                   DigestList names, WallTime now) override;
   void remove_stored(const oci::Digest& digest) override;
+  void unstore(const oci::Digest& digest) override;
   void touch(const oci::Digest& digest, WallTime now) override;
   [[nodiscard]] Totals totals() const override;
   void for_each_stored(const ContentVisitor& visit) const override;

@@ -289,6 +289,8 @@ void SqliteIndex::add_stored(const oci::Digest& digest, std::string media_type, 
 
 void SqliteIndex::remove_stored(const oci::Digest& digest) { mirror_->remove_stored(digest); }
 
+void SqliteIndex::unstore(const oci::Digest& digest) { mirror_->unstore(digest); }
+
 void SqliteIndex::touch(const oci::Digest& digest, WallTime now) { mirror_->touch(digest, now); }
 
 Index::Totals SqliteIndex::totals() const { return mirror_->totals(); }

@@ -120,6 +120,7 @@ Error wrong_region(const Facts& facts, const Asked& asked) {
   return made(Code::InvalidArgument, Retry::No, std::move(words));
 }
 
+// Its own message is left out: AWS names the account and the role, and clients get these words.
 Error denied(const Facts& facts, const Asked& asked) {
   std::string words = "S3 answered " + std::to_string(facts.status);
   if (!facts.code.empty()) words += " " + facts.code;
@@ -127,7 +128,6 @@ Error denied(const Facts& facts, const Asked& asked) {
   if (asked.permission == "s3:GetObject") {
     words += " (and s3:ListBucket: without it AWS denies what is not there)";
   }
-  if (!facts.message.empty()) words += "; it says: " + facts.message;
   return made(Code::Denied, Retry::No, std::move(words));
 }
 

@@ -132,14 +132,15 @@ TEST_F(RefusalTest, RetryAfter) {
 
 TEST_F(RefusalTest, QuotesWithCare) {
   const Error quoted = refused(
-      403, "AccessDenied",
+      400, "Strange",
       "<Message>AKIAKEY may not s3:ListBucket\n\x1b[1m with hush/hush and session</Message>");
   EXPECT_TRUE(quoted.context.contains("may not s3:ListBucket??[1m")) << quoted.context;
   for (const char* secret : {"AKIAKEY", "hush", "session"}) {
     EXPECT_FALSE(quoted.context.contains(secret)) << quoted.context;
   }
-  for (const char* code : {"SignatureDoesNotMatch", "InvalidAccessKeyId", "ExpiredToken",
-                           "AuthorizationHeaderMalformed", "RequestTimeTooSkewed"}) {
+  for (const char* code :
+       {"SignatureDoesNotMatch", "InvalidAccessKeyId", "ExpiredToken",
+        "AuthorizationHeaderMalformed", "RequestTimeTooSkewed", "AccessDenied"}) {
     const Error error = refused(403, code, "<Message>the string to sign</Message>");
     EXPECT_FALSE(error.context.contains("the string")) << error.context;
   }

@@ -21,8 +21,9 @@ std::string join(const std::vector<std::string_view>& values) {
   return joined;
 }
 
-// How long a registry that gave a blob itself is taken to do so for the next ones.
-constexpr std::chrono::minutes kKeepsFor{5};
+// How long a blob that the registry sent itself, and did not redirect, is taken for such a one.
+constexpr std::chrono::minutes kSentItselfFor{5};
+constexpr std::size_t kMaxSentItself = 4096;
 
 class ResponseBody final : public Body {
  public:
@@ -218,7 +219,8 @@ async::Task<Result<Document>> RegistryClient::get_document(std::string repositor
 
 async::Task<Result<std::optional<Location>>> RegistryClient::locate_blob(std::string repository,
                                                                          oci::Digest digest) {
-  if (keeps_until_ && clock_.steady() < *keeps_until_) co_return std::nullopt;
+  const auto known = sent_itself_.find(digest.str());
+  if (known != sent_itself_.end() && clock_.steady() < known->second) co_return std::nullopt;
   // By GET: a URL that is signed for HEAD is good for nothing else.
   auto answer = co_await ask_any({.repository = std::move(repository),
                                   .path = "blobs/" + digest.str(),
@@ -226,7 +228,8 @@ async::Task<Result<std::optional<Location>>> RegistryClient::locate_blob(std::st
                                   .is_about_place = true});
   if (!answer) co_return std::unexpected(std::move(answer.error()));
   if (!answer->location.empty()) co_return Location{std::move(answer->location)};
-  keeps_until_ = clock_.steady() + kKeepsFor;
+  if (sent_itself_.size() >= kMaxSentItself) sent_itself_.clear();
+  sent_itself_.insert_or_assign(digest.str(), clock_.steady() + kSentItselfFor);
   co_return std::nullopt;
 }
 

@@ -13,6 +13,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <unordered_map>
 
 #include "base/clock.h"
 #include "telemetry/log.h"
@@ -95,7 +96,7 @@ class RegistryClient final : public Registry {
   std::unique_ptr<Logins> logins_;
   QuotaBoard& quotas_;
   std::string identity_;  // that the registry knew us by when it last told a quota
-  std::optional<SteadyTime> keeps_until_;  // it does not redirect; no use asking before
+  std::unordered_map<std::string, SteadyTime> sent_itself_;  // blobs, until when to believe it
   std::minstd_rand chance_;
 };
 

@@ -331,7 +331,7 @@ TEST_F(RedirectedTest, TellsWhereABlobLiesWithoutGoingThere) {
   EXPECT_TRUE(bucket_.requests().empty());
 }
 
-TEST_F(RedirectedTest, ARegistryThatKeepsItsBlobsIsNotAskedForEach) {
+TEST_F(RedirectedTest, ABlobThatTheRegistrySendsItselfIsNotAskedForAgain) {
   script_ = [&](const Request& request) {
     if (request.target.ends_with("/there")) return Reply{.body = "blob"};
     return Reply{.status = 307, .headers = {{"Location", "/there"}}};
@@ -339,9 +339,12 @@ TEST_F(RedirectedTest, ARegistryThatKeepsItsBlobsIsNotAskedForEach) {
   EXPECT_FALSE(run(client().locate_blob(kRepository, digest_)).value());
   EXPECT_FALSE(run(client().locate_blob(kRepository, digest_)).value());
   EXPECT_EQ(asked(), 2u);
+  const auto other = oci::digest_of(oci::DigestAlgorithm::Sha256, as_byte_view("other"));
+  EXPECT_FALSE(run(client().locate_blob(kRepository, other)).value());
+  EXPECT_EQ(asked(), 4u) << "what holds for one blob holds for no other";
   clock_.advance(std::chrono::minutes(5));
   EXPECT_FALSE(run(client().locate_blob(kRepository, digest_)).value());
-  EXPECT_EQ(asked(), 4u);
+  EXPECT_EQ(asked(), 6u);
 }
 
 TEST_F(RedirectedTest, OnlyAPlaceOnTheWebIsAPlace) {

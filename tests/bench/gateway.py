@@ -75,9 +75,10 @@ class Upstream:
 
 
 class Gateway:
-    def __init__(self, program: str, config: dict):
+    def __init__(self, program: str, config: dict, prefix=()):
+        """`prefix` is put before the command; it must exec what follows it."""
         self.directory = Path(tempfile.mkdtemp(prefix="fairlead-bench-"))
-        self._program = program
+        self._command = [*prefix, program]
         self._config = {"server": {"listen": ["127.0.0.1:0"], "workers": 1},
                         "cache": {"directory": str(self.directory / "cache")}, **config}
         self._process = None
@@ -86,7 +87,7 @@ class Gateway:
     def __enter__(self):
         path = self.directory / "fairlead.yaml"
         path.write_text(yaml.safe_dump(self._config))
-        self._process = subprocess.Popen([self._program, "serve", "--config", path],
+        self._process = subprocess.Popen([*self._command, "serve", "--config", path],
                                          stderr=subprocess.PIPE)
         for line in self._process.stderr:
             if found := _LISTENING.search(line):
@@ -107,6 +108,10 @@ class Gateway:
         self._process.terminate()
         self._process.wait(PATIENCE)
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def cpu_ns(self) -> int:
         """What all its threads have used of the processors until now."""

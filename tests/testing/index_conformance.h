@@ -105,6 +105,24 @@ TYPED_TEST_P(IndexConformance, StoredContentIsCountedOnceAndForgottenWithItsLink
   EXPECT_EQ(this->index_->totals().contents, 0u);
 }
 
+TYPED_TEST_P(IndexConformance, WhatIsUnstoredKeepsItsLinks) {
+  this->index_->unstore(this->digest_);  // nothing to do
+  this->index_->add_link("reg", "team/app", this->digest_);
+  this->index_->add_stored(this->digest_, "application/json", 100, {this->other_}, at(10));
+  this->index_->unstore(this->digest_);
+  const auto info = this->index_->content(this->digest_);
+  ASSERT_TRUE(info);
+  EXPECT_FALSE(info->is_stored);
+  EXPECT_EQ(info->media_type, "application/json");
+  EXPECT_EQ(info->size, 100u);
+  EXPECT_TRUE(this->index_->has_link("reg", "team/app", this->digest_));
+  EXPECT_EQ(this->index_->totals().bytes, 0u);
+  EXPECT_EQ(this->index_->totals().contents, 0u);
+  this->index_->add_stored(this->digest_, "", 100, {}, at(11));
+  EXPECT_EQ(this->index_->totals().contents, 1u);
+  EXPECT_EQ(this->index_->content(this->digest_)->media_type, "application/json");
+}
+
 // The attack (CVE-2021-41190 and its kin): another repository answers for the digest of an image
 // with another media type, and all clients take the same bytes for an index.
 TYPED_TEST_P(IndexConformance, TheTypeOfStoredContentStands) {
@@ -260,9 +278,10 @@ REGISTER_TYPED_TEST_SUITE_P(IndexConformance, NothingIsKnownAtFirst,
                             PartsOfALinkAreNotMixedUp, ALinkIsNoContentAndAContentNoLink,
                             TheLastDescriptionStands,
                             StoredContentIsCountedOnceAndForgottenWithItsLinks,
-                            TheTypeOfStoredContentStands, AUseOfAManifestIsAUseOfAllThatItNames,
-                            VisitsWhatIsStored, TagsAreKeptByRepositoryNameAndVariant,
-                            TheFirstSightStands, AFirstSightInTheFutureIsPutRight,
-                            AUseInTheFutureIsPutRight, DocumentsAreKept, ManyThreadsUseItAtOnce);
+                            WhatIsUnstoredKeepsItsLinks, TheTypeOfStoredContentStands,
+                            AUseOfAManifestIsAUseOfAllThatItNames, VisitsWhatIsStored,
+                            TagsAreKeptByRepositoryNameAndVariant, TheFirstSightStands,
+                            AFirstSightInTheFutureIsPutRight, AUseInTheFutureIsPutRight,
+                            DocumentsAreKept, ManyThreadsUseItAtOnce);
 
 }  // namespace fairlead::testing

@@ -16,6 +16,7 @@ import signal
 import socket
 import tempfile
 import uuid
+from contextlib import contextmanager
 from pathlib import Path
 
 from .process import Process, run
@@ -137,8 +138,31 @@ class Ceph:
         # Before the gateway: both make the pools that are not there, and would wait for each other.
         run(["radosgw-admin", *use, "user", "create", "--uid=testbed", "--display-name=testbed",
              f"--access-key={self.access_key}", f"--secret-key={self.secret_key}"])
-        self._begin("radosgw", ["radosgw", *use, "-n", "client.rgw.a", "-f"])
-        wait_until(lambda: self._accepts(rgw_port), "RGW to listen", 40)
+        self._begin_gateway()
+
+    def _begin_gateway(self):
+        configuration, port = self.directory / "ceph.conf", int(self.endpoint.rsplit(":", 1)[1])
+        self._begin("radosgw", ["radosgw", "-c", configuration, "-n", "client.rgw.a", "-f"])
+        wait_until(lambda: self._accepts(port), "RGW to listen", 40)
+
+    @contextmanager
+    def paused(self):
+        """RGW takes connections meanwhile, and answers nobody."""
+        gateway = self._processes[-1]
+        gateway.signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            gateway.signal(signal.SIGCONT)
+
+    @contextmanager
+    def killed(self):
+        """RGW is not there meanwhile."""
+        self._processes.pop().kill()
+        try:
+            yield
+        finally:
+            self._begin_gateway()
 
     def _begin_osd(self, use):
         """On a loaded machine an OSD now and then never gets to know the first maps; a second

@@ -304,7 +304,7 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, parts.path, parse_qs(parts.query), headers, body)
+        request = Request(self.command, parts.path, parse_qs(parts.query), headers, body, self.path)
         self._send(self.server.upstream._answer(request))
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve

@@ -57,6 +57,7 @@ class Request:
     query: dict[str, list[str]]
     headers: dict[str, str]  # names in lower case
     body: bytes = b""
+    target: str = ""  # path and query as sent
 
     def header(self, name: str) -> str | None:
         return self.headers.get(name.lower())

@@ -40,13 +40,23 @@ def missing_reason():
     return "" if program() else "not installed: zot (scripts/setup --test builds it, given Go)"
 
 
+def s3_storage(endpoint, bucket, access_key, secret_key, dedupe):
+    """Storage in a bucket; what zot knows of it besides stays in its own directory."""
+    return {"dedupe": dedupe, "remoteCache": False, "storageDriver": {
+        "name": "s3", "rootdirectory": "/zot", "region": "us-east-1", "regionendpoint": endpoint,
+        "bucket": bucket, "secure": False, "skipverify": True, "forcepathstyle": True,
+        "accesskey": access_key, "secretkey": secret_key}}
+
+
 class Zot:
-    def __init__(self, *, users=None, policies=None, tokens=None):
+    def __init__(self, *, users=None, policies=None, tokens=None, storage=None):
+        """`storage` is the dictionary of `s3_storage`; by default an own directory."""
         self.directory = Path(tempfile.mkdtemp(prefix="zot-"))
         self._storage = self.directory / "storage"
         self._users = users or {}
         self._policies = policies or {}
         self._tokens = tokens
+        self._more_storage = storage or {}
         self._process = None
         self.host = None
 
@@ -58,9 +68,12 @@ class Zot:
             raise
         return self
 
-    def __exit__(self, *_):
+    def stop(self):
         if self._process:
             self._process.end(timeout=5)
+
+    def __exit__(self, *_):
+        self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     @property
@@ -82,7 +95,8 @@ class Zot:
                                 "actions": ["read", "create", "update", "delete"]}}
         log = self.directory / "zot.log"
         settings = {"distSpecVersion": "1.1.0", "http": http,
-                    "storage": {"rootDirectory": str(self._storage), "gc": False},
+                    "storage": {"rootDirectory": str(self._storage), "gc": False,
+                                **self._more_storage},
                     "log": {"level": "info", "output": str(log)}}
         path = self.directory / "config.json"
         path.write_text(json.dumps(settings))
