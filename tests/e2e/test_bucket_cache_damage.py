@@ -82,7 +82,17 @@ def test_a_blob(upstream, cache_bucket, data, damage):
         told = [line for line in second.log() if line["level"] in ("warn", "error")
                 and digest in str(line)]
         assert len([line for line in told if "bucket" in line["message"]]) == 1, told
-        assert not any("upstream" in line["message"] for line in told), "the registry is blamed"
+
+
+def test_the_registry_is_not_blamed(upstream, cache_bucket):
+    digest = digest_of(SMALL)
+    damage_one(upstream, cache_bucket, digest, "last byte")
+    with caching(upstream, cache_bucket) as second:
+        pull(second, digest)
+        wait_until(lambda: is_mended(cache_bucket, digest), "the damage to be mended", 30, 0.1)
+        told = [line for line in second.log() if line["level"] in ("warn", "error")
+                and line["message"] != "request" and digest in str(line)]
+        assert not any("upstream" in line["message"] for line in told), told
 
 
 @every_damage
