@@ -50,25 +50,24 @@ Result<std::unique_ptr<Buckets>> open_buckets(const config::Config& config, cons
 gateway::Readiness readiness_of(const Buckets& buckets) {
   gateway::Readiness readiness;
   for (const auto& [registry, bucket] : buckets.of_registries) {
-    readiness.add("registry " + registry + ": its bucket " + bucket->options().name,
-                  bucket->health());
+    readiness.add("registry " + registry, bucket->health());
   }
   if (buckets.of_cache) {
-    readiness.add("cache: the bucket " + buckets.of_cache->options().name,
-                  buckets.of_cache->health());
+    readiness.add("cache", buckets.of_cache->health());
   }
   return readiness;
 }
 
 BucketCare::BucketCare(const config::Config& config, s3::Bucket& bucket, store::BlobStore& disk,
-                       const index::Index& index, const Clock& clock, telemetry::Log& log)
+                       const index::Index& index, cache::Bookkeeper& bookkeeper, const Clock& clock,
+                       telemetry::Log& log)
     : objects_(bucket),
       store_(objects_, {.root = bucket.options().root, .directory = config.cache.directory}),
       keeper_({.limits = {.max_bytes = config.cache_bucket->max_size,
                           .max_age = std::chrono::ceil<seconds>(config.cache_bucket->max_age)},
                .scrub = std::chrono::ceil<seconds>(config.cache_bucket->scrub),
                .presign_expiry = config.cache_bucket->presign_expiry},
-              store_, disk, index, clock, log) {}
+              store_, disk, index, bookkeeper, clock, log) {}
 
 void BucketCare::stop() {
   keeper_.stop();

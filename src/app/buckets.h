@@ -38,7 +38,8 @@ class BucketCare {
  public:
   // All must outlive it.
   BucketCare(const config::Config& config, s3::Bucket& bucket, store::BlobStore& disk,
-             const index::Index& index, const Clock& clock, telemetry::Log& log);
+             const index::Index& index, cache::Bookkeeper& bookkeeper, const Clock& clock,
+             telemetry::Log& log);
 
   [[nodiscard]] cache::BucketKeeper& keeper() { return keeper_; }
 

@@ -25,6 +25,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/bucket_watch.h"
 #include "app/buckets.h"
 #include "app/opening.h"
 #include "app/worker_registries.h"
@@ -143,8 +144,8 @@ class Process {
       credentials_.push_back(std::make_unique<upstream::CredentialSource>(registry, pool_, clock_));
     }
     if (buckets_->of_cache) {
-      bucket_care_ =
-          std::make_unique<BucketCare>(config, *buckets_->of_cache, *store_, *index_, clock_, log_);
+      bucket_care_ = std::make_unique<BucketCare>(config, *buckets_->of_cache, *store_, *index_,
+                                                  bookkeeper_, clock_, log_);
       services_.bucket = &bucket_care_->keeper();
     }
     std::vector<http::Handler> handlers;
@@ -176,6 +177,10 @@ class Process {
                 {{"error", started.error().context}});
     }
     housekeeper_.start(workers_.executor(0));
+    for (const auto& [registry, bucket] : buckets_->of_registries) {
+      watch_.add(*bucket, *parts_.front()->registries->objects_of(registry));
+    }
+    watch_.start(workers_.executor(0), fill_tasks_);
     if (bucket_care_) bucket_care_->keeper().start(workers_.executor(0), fill_tasks_);
     boost::asio::co_spawn(main_context, supervise(signals), boost::asio::detached);
     main_context.run();
@@ -205,8 +210,11 @@ class Process {
       parts->cache_objects =
           std::make_unique<s3::ObjectClient>(*buckets_->of_cache, parts->transport, pool_);
       parts->cache_bucket = std::make_unique<cache::BucketSource>(
-          cache::BucketSourceOptions{.root = config.cache_bucket->bucket.root,
-                                     .expiry = config.cache_bucket->presign_expiry},
+          cache::BucketSourceOptions{
+              .on_damage = [keeper = &bucket_care_->keeper()](
+                               const oci::Digest& digest) { keeper->suspect(digest); },
+              .root = config.cache_bucket->bucket.root,
+              .expiry = config.cache_bucket->presign_expiry},
           *parts->cache_objects, bucket_care_->keeper().memory(), clock_);
     }
     parts->admission = std::make_unique<gateway::Admission>(gateway::Admission{
@@ -279,6 +287,7 @@ class Process {
     // What requests that are left still wait for ends here.
     fill_tasks_.close();
     housekeeper_.stop();
+    watch_.stop();
     if (bucket_care_) bucket_care_->stop();
     for (std::size_t i = 0; i < parts_.size(); ++i) {
       boost::asio::post(workers_.executor(i),
@@ -317,6 +326,7 @@ class Process {
   upstream::QuotaBoard quotas_;
   std::vector<std::unique_ptr<upstream::CredentialSource>> credentials_;
   async::Workers workers_;
+  BucketWatch watch_{log_};
   std::unique_ptr<BucketCare> bucket_care_;  // null: there is no cache.s3
   async::BlockingPool pool_;            // its work ends on the workers' loops: it goes before them
   std::unique_ptr<auth::Users> users_;  // null: there are none

@@ -44,9 +44,12 @@ upstream::Registry* WorkerRegistries::add_bucket(const std::string& registry,
                                                  upstream::Registry* behind,
                                                  upstream::HttpTransport& transport,
                                                  const RegistriesShared& shared) {
-  objects_.push_back(std::make_unique<s3::ObjectClient>(*shared.buckets.of_registries.at(registry),
-                                                        transport, shared.pool));
-  s3::ObjectClient& objects = *objects_.back();
+  s3::ObjectClient& objects =
+      *objects_
+           .emplace(registry,
+                    std::make_unique<s3::ObjectClient>(*shared.buckets.of_registries.at(registry),
+                                                       transport, shared.pool))
+           .first->second;
   buckets_.push_back(std::make_unique<s3::BucketRegistry>(
       s3::BucketRegistryOptions{.name = registry, .expiry = options.presign_expiry},
       s3::make_layout(options.layout, objects, options.bucket.root, shared.clock), objects, behind,

@@ -3,7 +3,9 @@
 // in front of it the bucket of each that has one.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "app/buckets.h"
@@ -41,6 +43,12 @@ class WorkerRegistries {
 
   [[nodiscard]] const gateway::Registries& all() const { return all_; }
 
+  // Those of a registry's bucket; null: it has none.
+  [[nodiscard]] s3::ObjectReader* objects_of(const std::string& registry) const {
+    const auto found = objects_.find(registry);
+    return found == objects_.end() ? nullptr : found->second.get();
+  }
+
  private:
   upstream::Registry* add_client(const upstream::RegistryOptions& options,
                                  upstream::HttpTransport& transport,
@@ -50,7 +58,7 @@ class WorkerRegistries {
                                  const RegistriesShared& shared);
 
   std::vector<std::unique_ptr<upstream::RegistryClient>> clients_;
-  std::vector<std::unique_ptr<s3::ObjectClient>> objects_;
+  std::map<std::string, std::unique_ptr<s3::ObjectClient>> objects_;  // by the registries' names
   std::vector<std::unique_ptr<s3::BucketRegistry>> buckets_;
   gateway::Registries all_;
 };

@@ -50,8 +50,12 @@ class BucketFetchTest : public CacheFixture {
   s3::BlockingObjects blocking_{
       [this](const async::Executor&) { return std::make_unique<FakeObjects>(bucket_); }};
   s3::BucketBlobStore bucket_store_{blocking_, {.root = "data", .directory = directory_.path()}};
-  BucketKeeper keeper_{{}, bucket_store_, store_, index_, clock_, log_};
-  BucketSource source_{{.root = "data"}, objects_, keeper_.memory(), clock_};
+  BucketKeeper keeper_{{}, bucket_store_, store_, index_, bookkeeper_, clock_, log_};
+  BucketSource source_{
+      {.on_damage = [this](const oci::Digest& digest) { keeper_.suspect(digest); }, .root = "data"},
+      objects_,
+      keeper_.memory(),
+      clock_};
 
   const std::string bytes_ = bytes_of_size(kSize);
   const oci::Digest digest_ = sha256_of(bytes_);
@@ -201,9 +205,26 @@ TEST_F(BucketKeeperTest, WhatIsFilledIsUploadedOnce) {
                                            bucket_.keys(), s3::use_key("data", digest_))));
 }
 
+// The attack: a registry serves another's manifest as something else, and it stays so for all.
+TEST_F(BucketKeeperTest, AManifestOfAnotherTypeThanItSaysIsNotUploaded) {
+  start();
+  const std::string text = R"({"schemaVersion":2,"mediaType":")" + std::string(kManifestType) +
+                           R"(","config":{"mediaType":"a/b","size":2,"digest":")" + digest_.str() +
+                           R"("},"layers":[]})";
+  const auto manifest = upstream_.put_manifest(
+      kTeam, "v1", text, "application/vnd.docker.distribution.manifest.list.v2+json");
+  ASSERT_TRUE(fetch(with_bucket(kTeam, ContentKind::Manifest), manifest));
+  upstream_.put_blob(kTeam, bytes_);
+  ASSERT_EQ(pull(with_bucket(kTeam), digest_).bytes, bytes_);
+  wait_for_object(digest_);  // was offered later
+  EXPECT_FALSE(bucket_.find(key_of(manifest)));
+}
+
 TEST_F(BucketKeeperTest, AManifestIsUploadedWithItsType) {
   start();
-  const std::string text = R"({"schemaVersion":2,"layers":[]})";
+  const std::string text = R"({"schemaVersion":2,"mediaType":")" + std::string(kManifestType) +
+                           R"(","config":{"mediaType":"a/b","size":2,"digest":")" + digest_.str() +
+                           R"("},"layers":[]})";
   const auto manifest = upstream_.put_manifest(kTeam, "v1", text, kManifestType);
   ASSERT_TRUE(fetch(with_bucket(kTeam, ContentKind::Manifest), manifest));
   wait_for_object(manifest);

@@ -9,6 +9,7 @@
 
 #include "cache/bucket_check.h"
 #include "cache/fingerprint.h"
+#include "cache/manifest_names.h"
 
 namespace fairlead::cache {
 namespace {
@@ -27,10 +28,11 @@ std::chrono::seconds spared(std::chrono::seconds presign_expiry) {
 }  // namespace
 
 BucketKeeper::BucketKeeper(const BucketKeeperOptions& options, s3::BucketBlobStore& bucket,
-                           store::BlobStore& disk, const index::Index& index, const Clock& clock,
-                           telemetry::Log& log)
+                           store::BlobStore& disk, const index::Index& index,
+                           Bookkeeper& bookkeeper, const Clock& clock, telemetry::Log& log)
     : bucket_(bucket),
       disk_(disk),
+      bookkeeper_(bookkeeper),
       index_(index),
       clock_(clock),
       log_(log),
@@ -59,12 +61,15 @@ void BucketKeeper::suspect(const oci::Digest& digest) {
 void BucketKeeper::add(Job job) {
   {
     const std::lock_guard lock(mutex_);
+    const bool is_upload = job.first == Work::Upload;
     if (jobs_.size() >= kMaxJobs) {
-      has_missed_ |= job.first == Work::Upload;
+      has_missed_ |= is_upload;
+      if (job.first == Work::Mark) memory_.forget_mark(job.second);
       return;
     }
     if (!waiting_.insert(job).second) return;
-    jobs_.push_back(std::move(job));
+    // Marks are small, and others go by them: they do not wait behind gigabytes.
+    is_upload ? jobs_.push_back(std::move(job)) : jobs_.push_front(std::move(job));
   }
   changed_.notify_all();
 }
@@ -162,6 +167,12 @@ void BucketKeeper::upload(const oci::Digest& digest) {
   if (!row || !row->is_stored) return;  // evicted meanwhile
   const auto file = disk_.open(digest);
   if (!file || !*file) return;
+  // The attack: a registry serves another's manifest under another type, and all who share the
+  // bucket would hand it out so.
+  if (!row->media_type.empty() &&
+      !says_type_in_file((*file)->fd.get(), (*file)->size, row->media_type)) {
+    return;
+  }
   const auto uploaded =
       bucket_.upload(digest, (*file)->fd.get(), (*file)->size, row->media_type, stop_.get_token());
   if (uploaded) {
@@ -170,6 +181,13 @@ void BucketKeeper::upload(const oci::Digest& digest) {
     return;
   }
   if (uploaded.error().code == Code::Cancelled) return;
+  if (uploaded.error().code == Code::Corrupt) {
+    log_.error("stored content is damaged; it is removed, and was not uploaded",
+               {{"content", std::string_view(digest.str())},
+                {"error", std::string_view(uploaded.error().context)}});
+    std::ignore = bookkeeper_.remove_damaged(digest, **file);
+    return;
+  }
   log_.debug("cannot upload content; it is tried again",
              {{"content", std::string_view(digest.str())},
               {"error", std::string_view(uploaded.error().context)}});

@@ -21,6 +21,7 @@
 #include "async/broadcast.h"
 #include "async/task_group.h"
 #include "base/clock.h"
+#include "cache/bookkeeper.h"
 #include "cache/bucket_evictor.h"
 #include "cache/bucket_memory.h"
 #include "cache/bucket_scrubber.h"
@@ -45,8 +46,8 @@ class BucketKeeper {
 
   // All must outlive it.
   BucketKeeper(const BucketKeeperOptions& options, s3::BucketBlobStore& bucket,
-               store::BlobStore& disk, const index::Index& index, const Clock& clock,
-               telemetry::Log& log);
+               store::BlobStore& disk, const index::Index& index, Bookkeeper& bookkeeper,
+               const Clock& clock, telemetry::Log& log);
 
   // The disk has it now.
   void offer(const oci::Digest& digest);
@@ -83,6 +84,7 @@ class BucketKeeper {
 
   s3::BucketBlobStore& bucket_;
   store::BlobStore& disk_;
+  Bookkeeper& bookkeeper_;
   const index::Index& index_;
   const Clock& clock_;
   telemetry::Log& log_;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,7 @@
 namespace fairlead::cache {
 
 struct BucketSourceOptions {
+  std::function<void(const oci::Digest&)> on_damage;      // see doubt(); any thread
   std::string root;                                       // of the bucket's keys
   std::chrono::seconds expiry{std::chrono::minutes(20)};  // of presigned URLs
 };
@@ -34,10 +36,16 @@ class BucketSource {
                const Clock& clock);
   ~BucketSource();
 
-  // nullopt: it is not there, or the bucket does not say.
+  // nullopt: it is not there, or the bucket does not say. What is remembered counts only while the
+  // bucket is well: nobody is sent to one that does not answer.
   async::Task<std::optional<InBucket>> find(oci::Digest digest);
 
   async::Task<Result<upstream::Location>> locate(oci::Digest digest, std::string media_type);
+
+  // What came from there was not what its digest says. From any thread.
+  void doubt(const oci::Digest& digest) const {
+    if (options_.on_damage) options_.on_damage(digest);
+  }
 
   // The bytes, in whatever repository they are asked for.
   [[nodiscard]] upstream::Registry& content() { return *content_; }

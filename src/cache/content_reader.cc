@@ -156,8 +156,16 @@ class FillReader final : public ContentReader {
 
   async::Task<Result<Piece>> next_streamed() {
     auto bytes = co_await stream_->next();
+    if (!bytes && bytes.error().code == Code::Corrupt) doubt_bucket();
     if (!bytes) co_return std::unexpected(std::move(bytes.error()));
     co_return Piece{-1, 0, bytes->size(), *bytes};
+  }
+
+  // What this reader saw may be in part what the fill got.
+  void doubt_bucket() const {
+    for (const Source* source : {&fill_->source(), &own_source_}) {
+      if (source->is_in_bucket) return source->bucket->doubt(fill_->digest());
+    }
   }
 
   std::shared_ptr<Fill> fill_;

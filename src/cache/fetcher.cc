@@ -94,10 +94,11 @@ async::Task<std::optional<InBucket>> Fetcher::find_in_bucket(Source source, oci:
     co_return std::nullopt;
   }
   const auto known = services_.index.content(digest);
-  if (known && known->size != found->size) {
-    services_.bucket->suspect(digest);
+  if (known && known->size > 0 && known->size != found->size) {
+    source.bucket->doubt(digest);
     co_return std::nullopt;
   }
+  services_.bucket->note_use(digest);
   co_return found;
 }
 
@@ -105,7 +106,7 @@ async::Task<Result<std::optional<upstream::Location>>> Fetcher::locate(Source so
                                                                        oci::Digest digest) {
   const auto found = co_await find_in_bucket(source, digest);
   if (!found) co_return std::nullopt;
-  note_use(digest);
+  services_.index.touch(digest, services_.clock.wall());
   std::string type = source.kind == ContentKind::Manifest ? found->media_type : std::string();
   auto location = co_await source.bucket->locate(std::move(digest), std::move(type));
   if (!location) co_return std::unexpected(std::move(location.error()));

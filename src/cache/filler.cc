@@ -38,10 +38,11 @@ std::string describe(const Fill& fill) {
   return fill.source().registry_name + "/" + fill.source().repository + "@" + fill.digest().str();
 }
 
-void fail(Filling& f, Error error) {
+void fail(Filling& f, Error error, bool is_of_bucket = false) {
   const FillState state = end_state(error);
   if (state == FillState::Unusable) {
-    f.services.log.warn("upstream sent unusable content; nothing was kept",
+    f.services.log.warn(is_of_bucket ? "the cache's bucket held unusable content; nothing was kept"
+                                     : "upstream sent unusable content; nothing was kept",
                         {{"content", describe(f.fill)}, {"error", error.context}});
   }
   f.fill.fail(state, std::move(error));
@@ -123,11 +124,14 @@ async::Task<bool> transfer(Filling& f) {
 async::Task<> finish(Filling& f) {
   const oci::Digest actual = f.hash.finish();
   if (actual != f.fill.digest()) {
-    if (f.download->has_used_bucket()) f.services.bucket->suspect(f.fill.digest());
-    fail(f, upstream_error(Code::Corrupt, Retry::No,
-                           f.fill.source().registry_name + " sent " + actual.str() + " where " +
-                               f.fill.digest().str() + " was asked for")
-                .error());
+    const bool is_of_bucket = f.download->doubt_bucket();
+    fail(f,
+         upstream_error(Code::Corrupt, Retry::No,
+                        (is_of_bucket ? "the cache's bucket" : f.fill.source().registry_name) +
+                            " sent " + actual.str() + " where " + f.fill.digest().str() +
+                            " was asked for")
+             .error(),
+         is_of_bucket);
     co_return;
   }
   learn_content(f.services.index, f.fill.source(), actual, f.written, f.fill.media_type());

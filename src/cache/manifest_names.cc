@@ -16,6 +16,18 @@ std::vector<oci::Digest> digests_of(std::vector<oci::Descriptor> descriptors) {
   return digests;
 }
 
+// nullopt: it has not got so many bytes.
+std::optional<std::string> read_file(int file, std::uint64_t size) {
+  std::string text(size, '\0');
+  std::uint64_t at = 0;
+  while (at < size) {
+    const ssize_t n = ::pread(file, text.data() + at, size - at, static_cast<off_t>(at));
+    if (n <= 0) return std::nullopt;
+    at += static_cast<std::uint64_t>(n);
+  }
+  return text;
+}
+
 }  // namespace
 
 std::vector<oci::Digest> ManifestNames::all() const {
@@ -37,14 +49,15 @@ ManifestNames names_in(std::string_view manifest) {
 }
 
 ManifestNames names_in_file(int file, std::uint64_t size) {
-  std::string text(size, '\0');
-  std::uint64_t at = 0;
-  while (at < size) {
-    const ssize_t n = ::pread(file, text.data() + at, size - at, static_cast<off_t>(at));
-    if (n <= 0) return {};
-    at += static_cast<std::uint64_t>(n);
-  }
-  return names_in(text);
+  const auto text = read_file(file, size);
+  return text ? names_in(*text) : ManifestNames{};
+}
+
+bool says_type_in_file(int file, std::uint64_t size, std::string_view media_type) {
+  if (size > oci::kMaxManifestSize) return false;
+  const auto text = read_file(file, size);
+  const auto manifest = text ? oci::parse_manifest(*text) : std::unexpected(Error{});
+  return manifest && manifest->media_type == media_type;
 }
 
 }  // namespace fairlead::cache

@@ -100,6 +100,11 @@ Result<ByteView> ResumingDownload::accept(ByteView piece) {
   return piece;
 }
 
+bool ResumingDownload::doubt_bucket() const {
+  if (has_used_bucket_) source_.bucket->doubt(digest_);
+  return has_used_bucket_;
+}
+
 async::Task<Result<ByteView>> ResumingDownload::read() {
   for (;;) {
     if (end_ && position_ == *end_) co_return ByteView{};

@@ -30,8 +30,8 @@ class ResumingDownload {
   // final: Corrupt when lengths contradict, else what the last try ended with.
   async::Task<Result<ByteView>> read();
 
-  // Some of it came from the cache's bucket.
-  [[nodiscard]] bool has_used_bucket() const { return has_used_bucket_; }
+  // The bytes were wrong, and some of them came from the cache's bucket: true, and it is told.
+  bool doubt_bucket() const;
 
   // As the first transfer told.
   [[nodiscard]] const upstream::ContentHead& head() const { return head_; }

@@ -55,7 +55,7 @@ bool is_region(std::string_view region) {
 
 void read_place(Section& in, s3::BucketOptions& out) {
   in.text("name", out.name);
-  if (out.name.empty()) in.self().problem("has no name");
+  if (!in.find("name")) in.self().problem("has no name");
   if (const auto value = in.find("region")) {
     const auto region = value->text();
     if (region && is_region(*region)) out.region = *region;

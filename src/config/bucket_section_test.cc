@@ -145,8 +145,11 @@ TEST(BucketSection, Problems) {
        in + ".deliver.manifests: \"stream\" is none of inline, redirect"},
       {with_bucket("name: images, layout: oci", ", stream_to: [10.0.0.0/33]"),
        in + ".stream_to[0]: \"10.0.0.0/33\" has no prefix from 0 to 32 behind its slash"},
-      {"registries: {zot: {bucket: {name: images, layout: oci}, credentials: relay}}",
+      {"registries: {zot: {bucket: {name: images, layout: oci}, username: a, password: b}}",
        in + ": has a bucket and no url: credentials and mirrors are for a registry"},
+      {with_bucket("name: images, layout: oci", ", credentials: relay"),
+       in + ": has a bucket, and credentials: relay; only the registry itself knows its callers: "
+            "keep one"},
       {"registries: {zot: {url: http://zot, presign_expiry: 1m}}",
        in + ".presign_expiry: is of no use without a bucket"},
       {"cache: {s3: {endpoint: 'http://127.0.0.1:9000'}}", "f.yaml:1: cache.s3: has no name"},

@@ -157,11 +157,17 @@ void read_registry(Section& registry, RegistryOptions& out) {
   warn_of_plain_http(registry, out);
 }
 
+// The attack: the bucket is asked instead of the registry, which alone knows what its callers may.
+void check_relay(const Section& registry, const RegistryOptions& out) {
+  if (!out.relays_credentials) return;
+  registry.self().problem(
+      "has a bucket, and credentials: relay; only the registry itself knows its callers: keep one");
+}
+
 // Without a url there is nobody to ask in anybody's name.
 void check_lone_bucket(const Section& registry, const RegistryOptions& out) {
   if (!out.url.empty()) return;
-  if (out.relays_credentials || out.credentials || !out.credential_helper.empty() ||
-      !out.mirrors.empty()) {
+  if (out.credentials || !out.credential_helper.empty() || !out.mirrors.empty()) {
     registry.self().problem("has a bucket and no url: credentials and mirrors are for a registry");
   }
 }
@@ -172,6 +178,7 @@ void read_storage(Section& registry, const RegistryOptions& options, Config& out
     value->section([&](Section& in) { read_registry_bucket(in, bucket); });
     read_presign_expiry(registry, bucket.presign_expiry);
     check_lone_bucket(registry, options);
+    check_relay(registry, options);
   } else if (const auto expiry = registry.find("presign_expiry")) {
     expiry->problem("is of no use without a bucket");
   }

@@ -102,6 +102,11 @@ class Gateway {
   // redirect.cc
   async::Task<bool> redirect(Exchange& exchange, const cache::Source& source,
                              const oci::Digest& digest, std::string media_type);
+  async::Task<std::optional<upstream::Location>> locate(const Exchange& exchange,
+                                                        const ServedRegistry& served,
+                                                        const cache::Source& source,
+                                                        const oci::Digest& digest,
+                                                        std::string media_type);
 
   // listing.cc
   async::Task<> list_tags(Exchange& exchange, const auth::Grant& grant);

@@ -16,7 +16,7 @@ namespace fairlead::gateway {
 // Thread-safe once all are added.
 class Readiness {
  public:
-  // `what`: "registry zot: its bucket". `health` must outlive it.
+  // `what`: whose bucket it is, "registry zot". `health` must outlive it.
   void add(std::string what, const s3::BucketHealth& health) {
     parts_.emplace_back(std::move(what), &health);
   }

@@ -41,20 +41,32 @@ async::Task<bool> Gateway::redirect(Exchange& exchange, const cache::Source& sou
   const ServedRegistry& served = registries_.find(exchange.target.registry)->second;
   if (!is_wanted(exchange, served, source.kind)) co_return false;
 
-  const bool is_blob = source.kind == cache::ContentKind::Blob;
-  Result<std::optional<upstream::Location>> place;
-  if (served.has_bucket) {
-    place = is_blob ? co_await served.registry->locate_blob(source.repository, digest)
-                    : co_await served.registry->locate_manifest(source.repository, digest,
-                                                                std::move(media_type));
-  } else if (source.bucket != nullptr) {
-    place = co_await fetcher_.locate(source, digest);
-  } else if (is_blob) {
-    place = co_await exchange.registry->locate_blob(source.repository, digest);
-  }
-  if (!place || !*place) co_return false;
-  co_await respond_redirect(exchange, digest, (*place)->url);
+  const auto place = co_await locate(exchange, served, source, digest, std::move(media_type));
+  if (!place) co_return false;
+  co_await respond_redirect(exchange, digest, place->url);
   co_return true;
+}
+
+// nullopt also where somebody failed: who is asked for the bytes next tells why.
+async::Task<std::optional<upstream::Location>> Gateway::locate(const Exchange& exchange,
+                                                               const ServedRegistry& served,
+                                                               const cache::Source& source,
+                                                               const oci::Digest& digest,
+                                                               std::string media_type) {
+  const bool is_blob = source.kind == cache::ContentKind::Blob;
+  if (served.has_bucket) {
+    auto place = is_blob ? co_await served.registry->locate_blob(source.repository, digest)
+                         : co_await served.registry->locate_manifest(source.repository, digest,
+                                                                     std::move(media_type));
+    if (place && *place) co_return *std::move(place);
+  }
+  if (source.bucket != nullptr) {
+    auto place = co_await fetcher_.locate(source, digest);
+    co_return place ? *std::move(place) : std::nullopt;
+  }
+  if (served.has_bucket || !is_blob) co_return std::nullopt;
+  auto place = co_await exchange.registry->locate_blob(source.repository, digest);
+  co_return place ? *std::move(place) : std::nullopt;
 }
 
 }  // namespace fairlead::gateway

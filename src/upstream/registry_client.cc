@@ -25,6 +25,11 @@ std::string join(const std::vector<std::string_view>& values) {
 constexpr std::chrono::minutes kSentItselfFor{5};
 constexpr std::size_t kMaxSentItself = 4096;
 
+// Asking for a place is an extra: what does not answer soon is asked for the bytes, and not for
+// places for a while.
+constexpr std::chrono::seconds kPatienceForPlace{5};
+constexpr std::chrono::seconds kNoPlaceFor{30};
+
 class ResponseBody final : public Body {
  public:
   ResponseBody(std::unique_ptr<HttpResponse> response, std::string registry)
@@ -221,12 +226,16 @@ async::Task<Result<std::optional<Location>>> RegistryClient::locate_blob(std::st
                                                                          oci::Digest digest) {
   const auto known = sent_itself_.find(digest.str());
   if (known != sent_itself_.end() && clock_.steady() < known->second) co_return std::nullopt;
+  if (no_places_until_ && clock_.steady() < *no_places_until_) co_return std::nullopt;
   // By GET: a URL that is signed for HEAD is good for nothing else.
   auto answer = co_await ask_any({.repository = std::move(repository),
                                   .path = "blobs/" + digest.str(),
                                   .is_bulk = true,
                                   .is_about_place = true});
-  if (!answer) co_return std::unexpected(std::move(answer.error()));
+  if (!answer) {
+    if (is_outage(answer.error())) no_places_until_ = clock_.steady() + kNoPlaceFor;
+    co_return std::unexpected(std::move(answer.error()));
+  }
   if (!answer->location.empty()) co_return Location{std::move(answer->location)};
   if (sent_itself_.size() >= kMaxSentItself) sent_itself_.clear();
   sent_itself_.insert_or_assign(digest.str(), clock_.steady() + kSentItselfFor);
@@ -235,7 +244,8 @@ async::Task<Result<std::optional<Location>>> RegistryClient::locate_blob(std::st
 
 async::Task<Result<RegistryClient::Answer>> RegistryClient::ask_any(Question question) {
   const auto order = endpoints_.order();
-  const std::size_t attempts = std::max(retry_policy_.attempts, order.size());
+  const std::size_t attempts =
+      question.is_about_place ? order.size() : std::max(retry_policy_.attempts, order.size());
   const SteadyTime begun = clock_.steady();
   std::optional<Error> own_error;
   for (std::size_t attempt = 0; attempt < attempts; ++attempt) {
@@ -356,6 +366,10 @@ HttpRequest RegistryClient::request_for(const Question& question, std::string ur
                       .ca_file = options_.ca_file,
                       .proxy = options_.proxy,
                       .is_bulk = question.is_bulk};
+  if (question.is_about_place) {
+    request.timeouts.first_byte =
+        std::min<std::chrono::milliseconds>(request.timeouts.first_byte, kPatienceForPlace);
+  }
   const auto add = [&](const char* name, const std::string& value) {
     if (!value.empty()) request.headers.emplace_back(name, value);
   };

@@ -97,6 +97,7 @@ class RegistryClient final : public Registry {
   QuotaBoard& quotas_;
   std::string identity_;  // that the registry knew us by when it last told a quota
   std::unordered_map<std::string, SteadyTime> sent_itself_;  // blobs, until when to believe it
+  std::optional<SteadyTime> no_places_until_;
   std::minstd_rand chance_;
 };
 

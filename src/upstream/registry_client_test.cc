@@ -347,6 +347,17 @@ TEST_F(RedirectedTest, ABlobThatTheRegistrySendsItselfIsNotAskedForAgain) {
   EXPECT_EQ(asked(), 6u);
 }
 
+TEST_F(RedirectedTest, ARegistryThatIsAwayIsNotAskedForPlacesForAWhile) {
+  script_ = [](const Request&) { return Reply{.status = 503}; };
+  EXPECT_FALSE(run(client().locate_blob(kRepository, digest_)));
+  EXPECT_EQ(asked(), 1u) << "an extra is not asked for twice";
+  EXPECT_FALSE(run(client().locate_blob(kRepository, digest_)).value());
+  EXPECT_EQ(asked(), 1u);
+  clock_.advance(std::chrono::seconds(30));
+  EXPECT_FALSE(run(client().locate_blob(kRepository, digest_)));
+  EXPECT_EQ(asked(), 2u);
+}
+
 TEST_F(RedirectedTest, OnlyAPlaceOnTheWebIsAPlace) {
   for (const std::string place : {"javascript:alert(1)", "file:///etc/passwd", "ftp://x/y"}) {
     script_ = [&](const Request&) {
