@@ -16,7 +16,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::chrono::seconds kMakeUpEvery{30};
+constexpr std::chrono::seconds kLookEvery{5};
+// Between tries to make up for uploads: doubled each time.
+constexpr std::chrono::seconds kMaxMakeUpPause{60};
 constexpr std::chrono::hours kEvictEvery{1};
 // Longer than any upload of another process takes.
 constexpr std::chrono::hours kAbandonedAfter{48};
@@ -126,10 +128,10 @@ async::Task<> BucketKeeper::look_after() {
     return true;
   };
   co_await pool_.run(first);
-  SteadyTime next_eviction = clock_.steady() + kMakeUpEvery;
-  while (co_await rest(kMakeUpEvery)) {
+  SteadyTime next_eviction = clock_.steady() + kLookEvery;
+  while (co_await rest(kLookEvery)) {
     auto work = [this, &next_eviction] {
-      make_up_for_uploads();
+      make_up_when_due();
       if (clock_.steady() < next_eviction) return true;
       next_eviction = clock_.steady() + kEvictEvery;
       std::ignore = bucket_.abort_unfinished(clock_.wall() - kAbandonedAfter);
@@ -219,6 +221,18 @@ void BucketKeeper::begin() {
     has_missed_ = true;
   }
   make_up_for_uploads();
+}
+
+void BucketKeeper::make_up_when_due() {
+  const SteadyTime now = clock_.steady();
+  {
+    const std::lock_guard lock(mutex_);
+    if (!has_missed_) make_up_pause_ = kLookEvery;
+    if (!has_missed_ || now < next_make_up_) return;
+  }
+  make_up_for_uploads();
+  next_make_up_ = now + make_up_pause_;
+  make_up_pause_ = std::min(2 * make_up_pause_, kMaxMakeUpPause);
 }
 
 void BucketKeeper::make_up_for_uploads() {

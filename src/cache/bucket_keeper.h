@@ -80,6 +80,7 @@ class BucketKeeper {
   void upload(const oci::Digest& digest);
   void check(const oci::Digest& digest);
   void begin();
+  void make_up_when_due();
   void make_up_for_uploads();
 
   s3::BucketBlobStore& bucket_;
@@ -91,6 +92,8 @@ class BucketKeeper {
   BucketMemory memory_;
   BucketEvictor evictor_;
   BucketScrubber scrubber_;
+  SteadyTime next_make_up_{};  // by look_after() alone, as is the next
+  std::chrono::seconds make_up_pause_{0};
   const bool is_limited_;
   const bool is_scrubbed_;
 

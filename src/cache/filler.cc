@@ -40,9 +40,9 @@ std::string describe(const Fill& fill) {
 
 void fail(Filling& f, Error error, bool is_of_bucket = false) {
   const FillState state = end_state(error);
-  if (state == FillState::Unusable) {
-    f.services.log.warn(is_of_bucket ? "the cache's bucket held unusable content; nothing was kept"
-                                     : "upstream sent unusable content; nothing was kept",
+  // What is wrong in the bucket is told by who removes it there.
+  if (state == FillState::Unusable && !is_of_bucket) {
+    f.services.log.warn("upstream sent unusable content; nothing was kept",
                         {{"content", describe(f.fill)}, {"error", error.context}});
   }
   f.fill.fail(state, std::move(error));
