@@ -107,6 +107,17 @@ TEST_F(ObjectClientTest, AHeadThatIsRefusedIsAskedForWords) {
   EXPECT_EQ(asked(), 5u);
 }
 
+TEST_F(ObjectClientTest, AnotherServerAtTheEndpointIsTrouble) {
+  answer({{.status = 404, .body = "<html>not here</html>"}});
+  const auto put = run(client_->put("x", "bytes", "", ""));
+  ASSERT_FALSE(put);
+  EXPECT_EQ(put.error().code, Code::InvalidArgument);
+  EXPECT_EQ(run(client_->begin_upload("x", "", "")).error().code, Code::InvalidArgument);
+  EXPECT_EQ(run(client_->list({})).error().code, Code::InvalidArgument);
+  EXPECT_EQ(run(client_->head("x")).error().code, Code::NotFound);  // which tells nothing
+  EXPECT_EQ(bucket_->health().trouble(), put.error().context);
+}
+
 TEST_F(ObjectClientTest, AKeyThatCannotBeIsNotTheBucketsTrouble) {
   const auto head = run(client_->head(std::string(1025, 'x')));
   ASSERT_FALSE(head);

@@ -8,7 +8,7 @@
 //   NotFound         no such object (or no such upload)
 //   Unauthorized     the credentials: an unknown key, a wrong signature, expired; Retry::No
 //   Denied           they do not suffice
-//   InvalidArgument  the bucket is not there, or in another region; the clock is wrong
+//   InvalidArgument  the bucket is not there, or in another region; no S3 is; the clock is wrong
 //   TooManyRequests  SlowDown, after several tries
 //   Unavailable      5xx, no connection, or it did not answer shortly before and is left alone
 //   Timeout, Corrupt (nonsense, or the object is shorter than was asked for), TooLarge (above a
