@@ -193,7 +193,9 @@ async::Task<Result<upstream::Download>> BucketContent::open_blob(
 async::Task<Result<Place>> BucketContent::find(std::string repository, oci::Digest digest,
                                                Held held) {
   const std::string name = name_of(repository, digest, held);
-  if (auto known = places_.find(name)) co_return *std::move(known);
+  if (objects_.is_well()) {
+    if (auto known = places_.find(name)) co_return *std::move(known);
+  }
   auto place = co_await layout_->find(std::move(repository), std::move(digest), held);
   if (!place) co_return std::unexpected(told(std::move(place.error())));
   places_.put(name, *place);

@@ -205,6 +205,23 @@ TEST_F(BucketContentTest, PlacesAreRememberedForAMinute) {
   EXPECT_EQ(code_of(head_blob(digest)), Code::NotFound);
 }
 
+TEST_F(BucketContentTest, WhileTheBucketIsNotWellNobodyIsSentToARememberedPlace) {
+  const auto digest = put_layer("app", "layer");
+  ASSERT_TRUE(head_blob(digest));
+  bucket_.is_well = false;
+  auto before = bucket_.calls().size();
+  EXPECT_NE(locate(digest), "");
+  EXPECT_GT(calls_since(before).size(), 1U);  // asked anew: it answers again
+  bucket_.on_call = [](const std::string& call, const std::string&) {
+    return call == "presign"
+               ? std::nullopt
+               : std::optional(Error{Code::Timeout, Origin::Upstream, Retry::Yes, "slow"});
+  };
+  EXPECT_EQ(locate(digest), "");
+  bucket_.is_well = true;
+  EXPECT_NE(locate(digest), "");
+}
+
 TEST_F(BucketContentTest, WhatIsNotFoundIsNotRemembered) {
   const auto digest = digest_of("layer");
   EXPECT_EQ(code_of(head_blob(digest)), Code::NotFound);

@@ -54,11 +54,10 @@ async::Task<Result<ObjectClient::Answer>> ObjectClient::ask(const Question& ques
   auto answer = co_await ask_until_answered(question);
   if (!answer) {
     Error error = named(std::move(answer.error()));
-    // A fault of ours tells nothing of the bucket.
-    if (error.origin == Origin::Upstream) bucket_.health().note(std::unexpected(error));
+    bucket_.health().note(question.permission, std::unexpected(error));
     co_return std::unexpected(std::move(error));
   }
-  bucket_.health().note({});
+  bucket_.health().note(question.permission, {});
   co_return answer;
 }
 
@@ -188,9 +187,9 @@ milliseconds ObjectClient::pause_after(const Error& error, int attempts) {
   return pause;
 }
 
-std::unexpected<Error> ObjectClient::nonsense(Error error) {
+std::unexpected<Error> ObjectClient::nonsense(const Question& question, Error error) {
   error = named(std::move(error));
-  bucket_.health().note(std::unexpected(error));
+  bucket_.health().note(question.permission, std::unexpected(error));
   return std::unexpected(std::move(error));
 }
 

@@ -41,13 +41,25 @@ TEST_F(ObjectClientTest, AfterAFewTriesItIsAnError) {
 
   const auto left_alone = run(client_->head("x"));
   ASSERT_FALSE(left_alone);
-  EXPECT_EQ(left_alone.error().code, Code::Unavailable);
+  EXPECT_EQ(left_alone.error().code, Code::TooManyRequests);
+  EXPECT_FALSE(client_->is_well());
   EXPECT_EQ(left_alone.error().context, text.error().context);
   EXPECT_EQ(asked(), std::size_t{ObjectClient::kAttempts});
 
   answer({kOk});
   clock_.advance(BucketHealth::kRest);
   EXPECT_TRUE(run(client_->get_text("x", 100)));
+  EXPECT_EQ(bucket_->health().trouble(), std::nullopt);
+}
+
+TEST_F(ObjectClientTest, ReadingWellDoesNotMeanThatWritingIsAllowed) {
+  answer({refusal(403, "AccessDenied"), kOk});
+  const auto put = run(client_->put("x", "bytes", "", ""));
+  ASSERT_FALSE(put);
+  EXPECT_TRUE(run(client_->get_text("x", 100)));
+  EXPECT_EQ(bucket_->health().trouble(), put.error().context);
+  EXPECT_TRUE(client_->is_well());
+  EXPECT_TRUE(run(client_->put("x", "bytes", "", "")));
   EXPECT_EQ(bucket_->health().trouble(), std::nullopt);
 }
 

@@ -61,7 +61,7 @@ async::Task<Result<ObjectHead>> ObjectClient::head(std::string key) {
   const auto answer = co_await ask(question);
   if (!answer) co_return std::unexpected(answer.error());
   auto head = read_object_head(answer->response->headers());
-  if (!head) co_return nonsense(std::move(head.error()));
+  if (!head) co_return nonsense(question, std::move(head.error()));
   co_return head;
 }
 
@@ -88,7 +88,7 @@ async::Task<Result<ObjectDownload>> ObjectClient::get(std::string key, std::uint
   if (head && has_no_such_part && head->count > 0) {
     head = corrupt("answered 416 for an object that is not empty");
   }
-  if (!head) co_return nonsense(std::move(head.error()));
+  if (!head) co_return nonsense(question, std::move(head.error()));
   auto body = std::make_unique<ObjectBody>(std::move(answer->response), head->count,
                                            bucket_.options().name);
   co_return ObjectDownload{
@@ -118,9 +118,9 @@ async::Task<Result<Listing>> ObjectClient::list(ListRequest request) {
   const auto answer = co_await ask(question);
   if (!answer) co_return std::unexpected(answer.error());
   auto listing = parse_listing(answer->body);
-  if (!listing) co_return nonsense(std::move(listing.error()));
+  if (!listing) co_return nonsense(question, std::move(listing.error()));
   if (auto sound = check_listing(*listing, request); !sound) {
-    co_return nonsense(std::move(sound.error()));
+    co_return nonsense(question, std::move(sound.error()));
   }
   co_return listing;
 }
