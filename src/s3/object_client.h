@@ -62,6 +62,12 @@ class ObjectClient final : public Objects {
   // What an answer that is no success means; of a HEAD, which has no words, by asking once more.
   async::Task<Error> explain(const Question& question, const S3Credentials& credentials,
                              upstream::HttpResponse& response);
+  // For the whole of an answer that is read at once.
+  [[nodiscard]] std::chrono::milliseconds patience_for(const Question& question) const;
+  // The whole body; TooLarge above `limit` bytes, Timeout when it takes longer than `patience`, or
+  // that and the stall after it.
+  async::Task<Result<std::string>> read_small(upstream::HttpResponse& response, std::size_t limit,
+                                              std::chrono::milliseconds patience) const;
   async::Task<Result<SharedCredentials>> current_credentials();
   async::Task<std::string> hash(std::shared_ptr<const std::string> bytes);
   std::chrono::milliseconds pause_after(const Error& error, int attempts);

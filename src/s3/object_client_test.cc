@@ -101,6 +101,27 @@ TEST_F(ObjectClientTest, WhatTakesTooLongIsTriedAgainOnlyIfItWrites) {
   EXPECT_EQ(asked(), 3u);
 }
 
+TEST_F(ObjectClientTest, ASmallAnswerThatDripsIsGivenUp) {
+  const auto drip = [&](std::chrono::seconds taken) {
+    answer({{.body = "first second", .hold_after = 6}});
+    std::optional<Result<std::string>> text;
+    begin(client_->get_text("x", 100), text);
+    const auto sent = server_.bytes_sent();
+    run_until([&] { return server_.bytes_sent() > sent; });
+    run_for(20ms);
+    clock_.advance(taken);
+    server_.release();
+    run_until([&] { return text.has_value(); });
+    return *text;
+  };
+  EXPECT_EQ(drip(10s), "first second");
+  const auto late = drip(11s);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Code::Timeout);
+  EXPECT_EQ(asked(), 2u);
+  EXPECT_FALSE(bucket_->health().admit());
+}
+
 TEST_F(ObjectClientTest, AHeadThatIsRefusedIsAskedForWords) {
   answer({{.status = 403}, refusal(403, "SignatureDoesNotMatch")});
   const auto head = run(client_->head("x"));
