@@ -41,12 +41,20 @@ class ObjectBody final : public upstream::Body {
   const std::string bucket_;
 };
 
-// The attack: entries of other places, taken for those that were asked for.
+// The attack: entries of other places, taken for those that were asked for. And: a listing that
+// begins again and again.
 Result<void> check_listing(const Listing& listing, const ListRequest& request) {
   const auto is_behind = [&](const std::string& name) { return name.starts_with(request.prefix); };
   if (!std::ranges::all_of(listing.objects, is_behind, &ListedObject::key) ||
       !std::ranges::all_of(listing.prefixes, is_behind)) {
     return corrupt("answered a listing of something else");
+  }
+  const std::string* last = request.continuation.empty() ? &request.after : nullptr;
+  for (const ListedObject& object : listing.objects) {
+    if (last != nullptr && object.key <= *last && !last->empty()) {
+      return corrupt("answered a listing that is not in the order of its keys");
+    }
+    last = &object.key;
   }
   if (!listing.continuation.empty() && listing.continuation == request.continuation) {
     return corrupt("answered a listing that goes on with itself");

@@ -7,6 +7,7 @@
 
 #include "async/all_of.h"
 #include "oci/name.h"
+#include "s3/empty_pages.h"
 #include "s3/oci_layout_index.h"
 
 namespace fairlead::s3 {
@@ -104,9 +105,14 @@ async::Task<Result<SharedBlobs::Repositories>> SharedBlobs::list_repositories() 
 async::Task<Result<Listing>> SharedBlobs::list_directory(std::string prefix) {
   ListRequest request{.prefix = std::move(prefix), .delimiter = "/"};
   Listing whole;
+  EmptyPages empty_pages;
   do {
     auto page = co_await objects_.list(request);
     if (!page) co_return page;
+    const bool is_empty = page->objects.empty() && page->prefixes.empty();
+    if (auto goes_on = empty_pages.note(is_empty); !goes_on) {
+      co_return std::unexpected(std::move(goes_on.error()));
+    }
     std::ranges::move(page->objects, std::back_inserter(whole.objects));
     std::ranges::move(page->prefixes, std::back_inserter(whole.prefixes));
     request.continuation = std::move(page->continuation);
