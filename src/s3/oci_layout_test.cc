@@ -177,6 +177,34 @@ TEST_F(OciLayoutTest, AMarkerWithoutBytesAnywhereIsNotFound) {
   EXPECT_EQ(code_of(find("app", blob)), Code::NotFound);
 }
 
+TEST_F(OciLayoutTest, AMarkerWithoutBytesIsNotSearchedForEachTime) {
+  const auto blob = digest_of("layer");
+  for (const char* repository : {"app", "other"}) make_repository(repository);
+  put_marker("app", blob);
+  EXPECT_EQ(code_of(find("app", blob)), Code::NotFound);
+  const auto before = bucket_.calls().size();
+  EXPECT_EQ(code_of(find("app", blob)), Code::NotFound);
+  EXPECT_EQ(bucket_.calls().size(), before + 1);  // the marker
+  put_oci_blob("other", "layer");
+  clock_.advance(SharedBlobs::kNowhereRemembered);
+  EXPECT_EQ(key_of(find("app", blob)), oci_blob("other", blob));
+}
+
+TEST_F(OciLayoutTest, ASearchThatFailedIsNoAnswer) {
+  const auto blob = digest_of("layer");
+  make_repository("other");
+  put_marker("app", blob);
+  put_oci_blob("other", "layer");
+  bucket_.on_call = [](const std::string& call, const std::string&) {
+    return call == "list"
+               ? std::optional(Error{Code::Timeout, Origin::Upstream, Retry::Yes, "slow"})
+               : std::nullopt;
+  };
+  EXPECT_EQ(code_of(find("app", blob)), Code::Timeout);
+  bucket_.on_call = {};
+  EXPECT_EQ(key_of(find("app", blob)), oci_blob("other", blob));
+}
+
 TEST_F(OciLayoutTest, FoundPlacesAreRememberedAndAskedAboutAgain) {
   const auto blob = digest_of("layer");
   make_repository("app");

@@ -25,7 +25,8 @@ SharedBlobs::SharedBlobs(ObjectReader& objects, std::string root, const Clock& c
     : objects_(objects),
       root_(std::move(root)),
       clock_(clock),
-      places_(kMaxPlaces, kPlaceRemembered, clock) {}
+      places_(kMaxPlaces, kPlaceRemembered, clock),
+      nowhere_(kMaxPlaces, kNowhereRemembered, clock) {}
 
 async::Task<Result<Place>> SharedBlobs::find(oci::Digest digest) {
   if (auto known = places_.find(digest.str())) {
@@ -33,9 +34,11 @@ async::Task<Result<Place>> SharedBlobs::find(oci::Digest digest) {
     if (place || place.error().code != Code::NotFound) co_return place;
     places_.erase(digest.str());  // it was moved: the repository it lay in was removed
   }
+  if (nowhere_.find(digest.str())) co_return not_found(digest.str());
   auto place = co_await find_in_store(digest);
   if (!place && place.error().code == Code::NotFound) place = co_await search_repositories(digest);
   if (place) places_.put(digest.str(), place->key);
+  if (!place && place.error().code == Code::NotFound) nowhere_.put(digest.str(), true);
   co_return place;
 }
 
