@@ -9,6 +9,7 @@
 
 #include "oci/manifest.h"
 #include "s3/bucket_registry_fixture.h"
+#include "s3/index_reader.h"
 
 namespace fairlead::s3 {
 namespace {
@@ -64,6 +65,7 @@ TEST_F(BucketContentTest, TheIndexTellsTheMediaTypeOfWhatItLists) {
   EXPECT_EQ(get(digest.str()), text);
   EXPECT_EQ(head_.media_type, oci::kDockerManifest);
 
+  clock_.advance(IndexReader::kRemembered);
   const auto untold = put_oci_manifest("app", "2.0", image_manifest("b"), "text/plain");
   EXPECT_EQ(get(untold.str()), image_manifest("b"));
   EXPECT_EQ(head_.media_type, oci::kOciManifest);

@@ -50,9 +50,10 @@ TEST_F(OciLayoutTest, ResolvesTags) {
   EXPECT_EQ(code_of(run(resolve(*layout_, "team", "1.0"))), Code::Corrupt);
 }
 
-TEST_F(OciLayoutTest, AMovedTagIsSeenAtOnce) {
+TEST_F(OciLayoutTest, AMovedTagIsSeenInAMoment) {
   put_oci_manifest("app", "1.0", "manifest", manifest_type_);
   EXPECT_TRUE(run(resolve(*layout_, "app", "1.0")));
+  clock_.advance(IndexReader::kRemembered);
   listed_.clear();
   const auto moved = put_oci_manifest("app", "1.0", "moved", manifest_type_);
   EXPECT_EQ(run(resolve(*layout_, "app", "1.0")), moved.str() + "|" + manifest_type_);
