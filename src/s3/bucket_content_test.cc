@@ -224,6 +224,17 @@ TEST_F(BucketContentTest, WhileTheBucketIsNotWellNobodyIsSentToARememberedPlace)
   EXPECT_NE(locate(digest), "");
 }
 
+TEST_F(BucketContentTest, WhatIsNotFoundDoesNotTellKeys) {
+  for (const LayoutKind kind : {LayoutKind::Distribution, LayoutKind::Oci}) {
+    use(kind, false);
+    for (const auto& context :
+         {head_blob(digest_of("layer")).error().context, head("1.0").error().context,
+          get(digest_of("manifest").str()).error().context}) {
+      EXPECT_EQ(context, "registry zot: it is not in its bucket");
+    }
+  }
+}
+
 TEST_F(BucketContentTest, WhatIsNotFoundIsNotRemembered) {
   const auto digest = digest_of("layer");
   EXPECT_EQ(code_of(head_blob(digest)), Code::NotFound);

@@ -164,6 +164,11 @@ async::Task<Result<std::unique_ptr<upstream::HttpResponse>>> ObjectClient::send(
   if (!response && response.error().code != Code::Cancelled) {
     response.error().origin = Origin::Upstream;
   }
+  const bool is_unreachable = !response && response.error().code == Code::Unavailable &&
+                              response.error().retry == Retry::Yes;
+  if (is_unreachable) {
+    response.error().context += "; check its endpoint, the proxy and the network if this lasts";
+  }
   co_return response;
 }
 

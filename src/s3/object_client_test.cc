@@ -165,6 +165,9 @@ TEST_F(ObjectClientTest, WithoutServerItIsUnavailable) {
   const auto head = run(client_->head("x"));
   ASSERT_FALSE(head);
   EXPECT_EQ(head.error().code, Code::Unavailable);
+  EXPECT_TRUE(head.error().context.ends_with(
+      "; check its endpoint, the proxy and the network if this lasts"))
+      << head.error().context;
   EXPECT_TRUE(bucket_->health().trouble());
 }
 
