@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "s3/nameless_file.h"
-#include "s3/part_upload.h"
 
 namespace fairlead::s3 {
 
@@ -54,6 +53,14 @@ async::Task<Result<ObjectHead>> read_object(Objects& objects, std::string key,
   }
   if (received != download->head.size) co_return wrong_length(key);
   co_return std::move(download->head);
+}
+
+// That the bucket talks nonsense, or got something else than was sent, says nothing of the file.
+Error of_upload(Error error) {
+  if (error.origin == Origin::Upstream && error.code == Code::Corrupt) {
+    error.code = Code::Unavailable;
+  }
+  return error;
 }
 
 // What is not there is no error here.
@@ -165,24 +172,41 @@ Result<void> BucketBlobStore::upload(const oci::Digest& digest, int file, std::u
                                      const std::string& media_type, std::stop_token stop) {
   if (is_too_large(size)) return too_large(digest);
   if (stop.stop_requested()) return internal_error(Code::Cancelled, "the upload was stopped");
-  const std::string key = cache_key(options_.root, digest);
-  const auto there = head(key);
-  if (!there) return std::unexpected(there.error());
-  // A manifest that came as a blob before gets its media type.
-  const bool has_type = *there && (media_type.empty() || (*there)->media_type == media_type);
-  if (*there && (*there)->size == size && has_type) return {};
-
-  const PartUpload upload{.key = key,
+  const PartUpload upload{.digest = digest,
+                          .key = cache_key(options_.root, digest),
                           .media_type = media_type.empty() ? std::string(kNoMediaType) : media_type,
                           .writing = any_writing(),
                           .file = file,
                           .size = size,
                           .part_size = part_size_for(size, options_.part_size)};
-  if (size > options_.part_size) return upload_in_parts(objects_, journal_, upload, stop);
-  auto bytes = read_piece(file, 0, size);
+  const auto is_there = has(upload.key, size, media_type);
+  if (!is_there) return std::unexpected(of_upload(is_there.error()));
+  if (*is_there) return {};
+  auto sent = send(upload, stop);
+  if (!sent) return std::unexpected(of_upload(std::move(sent.error())));
+  return {};
+}
+
+Result<bool> BucketBlobStore::has(const std::string& key, std::uint64_t size,
+                                  const std::string& media_type) {
+  const auto there = head(key);
+  if (!there) return std::unexpected(there.error());
+  if (!*there || (*there)->size != size) return false;
+  // A manifest that came as a blob before gets its media type.
+  return media_type.empty() || (*there)->media_type == media_type;
+}
+
+Result<void> BucketBlobStore::send(const PartUpload& upload, const std::stop_token& stop) {
+  if (upload.size > options_.part_size) {
+    return upload_in_parts(objects_, journal_, upload, stop);
+  }
+  auto bytes = read_piece(upload.file, 0, upload.size);
   if (!bytes) return std::unexpected(std::move(bytes.error()));
+  if (oci::digest_of(upload.digest.algorithm(), as_byte_view(*bytes)) != upload.digest) {
+    return not_its_digest(upload.digest);
+  }
   return objects_.run<void>([&](Objects& objects) {
-    return objects.put(key, *std::move(bytes), upload.media_type, upload.writing);
+    return objects.put(upload.key, *std::move(bytes), upload.media_type, upload.writing);
   });
 }
 

@@ -30,6 +30,7 @@
 #include "s3/bucket_walk.h"
 #include "s3/cache_keys.h"
 #include "s3/held_files.h"
+#include "s3/part_upload.h"
 #include "s3/upload_journal.h"
 #include "store/blob_store.h"
 
@@ -69,7 +70,8 @@ class BucketBlobStore final : public store::BlobStore {
 
   // Uploads the `size` bytes of `file`, which the caller has verified, unless it is there already.
   // In parts where it is larger than one; what was uploaded is aborted when it fails or `stop` is
-  // requested. `media_type`: of a manifest; else empty.
+  // requested. `media_type`: of a manifest; else empty. Corrupt: the file rotted since, and is not
+  // what its digest says; nothing of it was stored. No other failure is Corrupt.
   Result<void> upload(const oci::Digest& digest, int file, std::uint64_t size,
                       const std::string& media_type, std::stop_token stop = {});
 
@@ -114,6 +116,9 @@ class BucketBlobStore final : public store::BlobStore {
   Result<std::optional<store::BlobFile>> download(const oci::Digest& digest,
                                                   HeldFiles::Purpose purpose);
   Result<std::optional<ObjectHead>> head(const std::string& key);
+  // Whether it is there as it would be uploaded.
+  Result<bool> has(const std::string& key, std::uint64_t size, const std::string& media_type);
+  Result<void> send(const PartUpload& upload, const std::stop_token& stop);
   Result<void> remove_object(const std::string& key);
   Result<store::Removal> remove_blob_and_mark(const oci::Digest& digest);
 

@@ -25,6 +25,8 @@ Error as_registrys(Error error, const std::string& registry) {
       error.code == Code::InvalidArgument) {
     error.code = Code::Unavailable;
   }
+  // How its keys are made is no client's business.
+  if (error.code == Code::NotFound) error.context = "it is not in its bucket";
   return std::move(error).within("registry " + registry);
 }
 
@@ -178,7 +180,7 @@ async::Task<Result<upstream::Download>> BucketContent::open_blob(
   if (object->head.size != place.size) {
     co_return upstream_error(
         Code::NotFound, Retry::Yes,
-        "registry " + registry_ + ": " + place.key + " in its bucket was replaced meanwhile");
+        "registry " + registry_ + ": " + digest.str() + " in its bucket was replaced meanwhile");
   }
   upstream::Download download;
   download.head = {
@@ -193,7 +195,9 @@ async::Task<Result<upstream::Download>> BucketContent::open_blob(
 async::Task<Result<Place>> BucketContent::find(std::string repository, oci::Digest digest,
                                                Held held) {
   const std::string name = name_of(repository, digest, held);
-  if (auto known = places_.find(name)) co_return *std::move(known);
+  if (objects_.is_well()) {
+    if (auto known = places_.find(name)) co_return *std::move(known);
+  }
   auto place = co_await layout_->find(std::move(repository), std::move(digest), held);
   if (!place) co_return std::unexpected(told(std::move(place.error())));
   places_.put(name, *place);

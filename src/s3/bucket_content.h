@@ -3,7 +3,8 @@
 // that upstream/registry.h promises. What only we can mend (credentials, the bucket's name, our
 // clock) is Unavailable: it is not the client's to answer for.
 //
-// Places found are remembered for a minute. What is not found is asked for each time.
+// Places found are remembered for a minute; find() asks anew while the bucket is not well, so that
+// nobody is sent to it then. What is not found is asked for each time.
 #pragma once
 
 #include <chrono>

@@ -9,6 +9,7 @@
 
 #include "oci/manifest.h"
 #include "s3/bucket_registry_fixture.h"
+#include "s3/index_reader.h"
 
 namespace fairlead::s3 {
 namespace {
@@ -64,6 +65,7 @@ TEST_F(BucketContentTest, TheIndexTellsTheMediaTypeOfWhatItLists) {
   EXPECT_EQ(get(digest.str()), text);
   EXPECT_EQ(head_.media_type, oci::kDockerManifest);
 
+  clock_.advance(IndexReader::kRemembered);
   const auto untold = put_oci_manifest("app", "2.0", image_manifest("b"), "text/plain");
   EXPECT_EQ(get(untold.str()), image_manifest("b"));
   EXPECT_EQ(head_.media_type, oci::kOciManifest);
@@ -203,6 +205,34 @@ TEST_F(BucketContentTest, PlacesAreRememberedForAMinute) {
   bucket_.erase(distribution_repository("app") + "_layers/sha256/" + std::string(digest.hex()) +
                 "/link");
   EXPECT_EQ(code_of(head_blob(digest)), Code::NotFound);
+}
+
+TEST_F(BucketContentTest, WhileTheBucketIsNotWellNobodyIsSentToARememberedPlace) {
+  const auto digest = put_layer("app", "layer");
+  ASSERT_TRUE(head_blob(digest));
+  bucket_.is_well = false;
+  auto before = bucket_.calls().size();
+  EXPECT_NE(locate(digest), "");
+  EXPECT_GT(calls_since(before).size(), 1U);  // asked anew: it answers again
+  bucket_.on_call = [](const std::string& call, const std::string&) {
+    return call == "presign"
+               ? std::nullopt
+               : std::optional(Error{Code::Timeout, Origin::Upstream, Retry::Yes, "slow"});
+  };
+  EXPECT_EQ(locate(digest), "");
+  bucket_.is_well = true;
+  EXPECT_NE(locate(digest), "");
+}
+
+TEST_F(BucketContentTest, WhatIsNotFoundDoesNotTellKeys) {
+  for (const LayoutKind kind : {LayoutKind::Distribution, LayoutKind::Oci}) {
+    use(kind, false);
+    for (const auto& context :
+         {head_blob(digest_of("layer")).error().context, head("1.0").error().context,
+          get(digest_of("manifest").str()).error().context}) {
+      EXPECT_EQ(context, "registry zot: it is not in its bucket");
+    }
+  }
 }
 
 TEST_F(BucketContentTest, WhatIsNotFoundIsNotRemembered) {

@@ -16,6 +16,9 @@ Result<void> failed(Code code, std::string context = "no connection") {
 
 class BucketHealthTest : public ::testing::Test {
  protected:
+  void note(const Result<void>& outcome, std::string_view permission = "s3:GetObject") {
+    health_.note(permission, outcome);
+  }
   // What `act` leaves in the log: how many lines.
   template <class Act>
   std::ptrdiff_t lines(Act act) {
@@ -35,16 +38,16 @@ class BucketHealthTest : public ::testing::Test {
 TEST_F(BucketHealthTest, IsWellUntilItIsNot) {
   EXPECT_TRUE(health_.admit());
   EXPECT_EQ(health_.trouble(), std::nullopt);
-  EXPECT_EQ(lines([&] { health_.note({}); }), 0);
+  EXPECT_EQ(lines([&] { note({}); }), 0);
 }
 
 TEST_F(BucketHealthTest, WhoDoesNotAnswerIsLeftAloneForAWhile) {
   for (const Code code : {Code::Unavailable, Code::Timeout, Code::TooManyRequests}) {
-    health_.note(failed(code));
+    note(failed(code));
     EXPECT_EQ(health_.trouble(), "no connection");
     const auto refused = health_.admit();
     ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().code, Code::Unavailable);
+    EXPECT_EQ(refused.error().code, code);
     EXPECT_EQ(refused.error().origin, Origin::Upstream);
     EXPECT_EQ(refused.error().context, "no connection");
     EXPECT_EQ(refused.error().retry_after, BucketHealth::kRest);
@@ -54,7 +57,7 @@ TEST_F(BucketHealthTest, WhoDoesNotAnswerIsLeftAloneForAWhile) {
     clock_.advance(1ms);
     EXPECT_TRUE(health_.admit());   // one,
     EXPECT_FALSE(health_.admit());  // the others when that was answered
-    health_.note({});
+    note({});
     EXPECT_TRUE(health_.admit());
     EXPECT_TRUE(health_.admit());
     EXPECT_EQ(health_.trouble(), std::nullopt);
@@ -62,18 +65,81 @@ TEST_F(BucketHealthTest, WhoDoesNotAnswerIsLeftAloneForAWhile) {
 }
 
 TEST_F(BucketHealthTest, AQuestionThatIsGivenUpHoldsNobodyForLong) {
-  health_.note(failed(Code::Unavailable));
+  note(failed(Code::Unavailable));
   clock_.advance(BucketHealth::kRest);
   EXPECT_TRUE(health_.admit());
-  health_.note(failed(Code::Cancelled));
+  note(failed(Code::Cancelled));
   EXPECT_TRUE(health_.trouble());
   clock_.advance(BucketHealth::kRest);
   EXPECT_TRUE(health_.admit());
 }
 
+// Its answer may take longer than the rest.
+TEST_F(BucketHealthTest, OneQuestionAtATimeIsOutAfterTheRest) {
+  note(failed(Code::Timeout));
+  clock_.advance(BucketHealth::kRest);
+  EXPECT_TRUE(health_.admit());
+  clock_.advance(BucketHealth::kProbe - 1s);
+  const auto refused = health_.admit();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::Timeout);
+  EXPECT_EQ(refused.error().retry_after, 1s);
+  note(failed(Code::Timeout));
+  EXPECT_FALSE(health_.admit());
+  clock_.advance(BucketHealth::kRest);
+  EXPECT_TRUE(health_.admit());
+  EXPECT_FALSE(health_.admit());
+  clock_.advance(BucketHealth::kProbe);  // it vanished
+  EXPECT_TRUE(health_.admit());
+  EXPECT_FALSE(health_.admit());
+  note({});
+  EXPECT_TRUE(health_.admit());
+}
+
+TEST_F(BucketHealthTest, AFaultOfOursTellsNothing) {
+  note(internal_error(Code::Unavailable, "too long a key"));
+  EXPECT_EQ(health_.trouble(), std::nullopt);
+  note(failed(Code::Denied));
+  note(internal_error(Code::InvalidArgument, "too long a key"));
+  EXPECT_EQ(health_.trouble(), "no connection");
+}
+
+TEST_F(BucketHealthTest, WhatIsDeniedIsTroubleUntilThatPermissionSuffices) {
+  EXPECT_EQ(lines([&] {
+              note(failed(Code::Denied, "needs s3:PutObject"), "s3:PutObject");
+              note(failed(Code::Denied, "needs s3:ListBucket"), "s3:ListBucket");
+              note({}, "s3:GetObject");
+              note(failed(Code::NotFound), "s3:GetObject");
+            }),
+            1);
+  EXPECT_EQ(health_.trouble(), "needs s3:ListBucket");
+  EXPECT_EQ(lines([&] { note({}, "s3:ListBucket"); }), 0);
+  EXPECT_EQ(health_.trouble(), "needs s3:PutObject");
+  note(failed(Code::Unavailable), "s3:GetObject");
+  EXPECT_EQ(health_.trouble(), "no connection");
+  note({}, "s3:GetObject");
+  EXPECT_EQ(health_.trouble(), "needs s3:PutObject");
+  EXPECT_EQ(lines([&] { note({}, "s3:PutObject"); }), 1);
+  EXPECT_TRUE(written_.contains("well again")) << written_;
+  EXPECT_EQ(health_.trouble(), std::nullopt);
+}
+
+TEST_F(BucketHealthTest, IsWellWhileNothingKeepsItFromBeingRead) {
+  EXPECT_TRUE(health_.is_well());
+  for (const Code code : {Code::Unavailable, Code::Timeout, Code::Denied, Code::InvalidArgument}) {
+    note(failed(code));
+    EXPECT_FALSE(health_.is_well());
+    note({});
+    EXPECT_TRUE(health_.is_well());
+  }
+  note(failed(Code::Denied), "s3:PutObject");
+  EXPECT_TRUE(health_.is_well());
+  EXPECT_TRUE(health_.trouble());
+}
+
 TEST_F(BucketHealthTest, WhoRefusesIsAskedAgain) {
   for (const Code code : {Code::Unauthorized, Code::Denied, Code::InvalidArgument, Code::Corrupt}) {
-    health_.note(failed(code, "refused"));
+    note(failed(code, "refused"));
     EXPECT_EQ(health_.trouble(), "refused");
     EXPECT_TRUE(health_.admit());
     EXPECT_TRUE(health_.admit());
@@ -82,34 +148,34 @@ TEST_F(BucketHealthTest, WhoRefusesIsAskedAgain) {
 
 TEST_F(BucketHealthTest, WhatIsNotThereIsNoTrouble) {
   for (const Code code : {Code::NotFound, Code::TooLarge}) {
-    health_.note(failed(Code::Unavailable));
-    health_.note(failed(code));
+    note(failed(Code::Unavailable));
+    note(failed(code));
     EXPECT_EQ(health_.trouble(), std::nullopt);
     EXPECT_TRUE(health_.admit());
   }
 }
 
 TEST_F(BucketHealthTest, AnObjectThatIsNotThereDoesNotTellThatItsBucketIs) {
-  health_.note(failed(Code::InvalidArgument, "no such bucket"));
-  health_.note(failed(Code::NotFound));
+  note(failed(Code::InvalidArgument, "no such bucket"));
+  note(failed(Code::NotFound));
   EXPECT_EQ(health_.trouble(), "no such bucket");
-  health_.note({});
+  note({});
   EXPECT_EQ(health_.trouble(), std::nullopt);
 }
 
 TEST_F(BucketHealthTest, TheLogHasALineWhenItBeginsAndOneWhenItEnds) {
   EXPECT_EQ(lines([&] {
-              health_.note(failed(Code::Denied, "needs s3:GetObject"));
-              health_.note(failed(Code::Denied, "needs s3:GetObject"));
-              health_.note(failed(Code::Unavailable));
+              note(failed(Code::Denied, "needs s3:GetObject"));
+              note(failed(Code::Denied, "needs s3:GetObject"));
+              note(failed(Code::Unavailable));
             }),
             1);
   EXPECT_TRUE(written_.contains("warn")) << written_;
   EXPECT_TRUE(written_.contains("the bucket zot")) << written_;
   EXPECT_TRUE(written_.contains("needs s3:GetObject")) << written_;
   EXPECT_EQ(lines([&] {
-              health_.note({});
-              health_.note({});
+              note({});
+              note({});
             }),
             1);
   EXPECT_TRUE(written_.contains("well again")) << written_;
@@ -117,8 +183,8 @@ TEST_F(BucketHealthTest, TheLogHasALineWhenItBeginsAndOneWhenItEnds) {
 
 TEST_F(BucketHealthTest, WhatComesAndGoesDoesNotFillTheLog) {
   const auto flap = [&] {
-    health_.note(failed(Code::Denied, "needs s3:ListBucket"));
-    health_.note({});
+    note(failed(Code::Denied, "needs s3:ListBucket"));
+    note({});
   };
   EXPECT_EQ(lines([&] {
               for (int i = 0; i < 100; ++i) {
@@ -127,20 +193,20 @@ TEST_F(BucketHealthTest, WhatComesAndGoesDoesNotFillTheLog) {
               }
             }),
             2);
-  EXPECT_EQ(lines([&] { health_.note(failed(Code::Denied, "something else")); }), 1);
-  EXPECT_EQ(lines([&] { health_.note({}); }), 1);
+  EXPECT_EQ(lines([&] { note(failed(Code::Denied, "something else")); }), 1);
+  EXPECT_EQ(lines([&] { note({}); }), 1);
   clock_.advance(BucketHealth::kQuiet);
   EXPECT_EQ(lines(flap), 2);
 }
 
 TEST_F(BucketHealthTest, WhatStaysIsToldInTheEnd) {
   const auto denied = failed(Code::Denied, "needs s3:ListBucket");
-  health_.note(denied);
-  health_.note({});
-  EXPECT_EQ(lines([&] { health_.note(denied); }), 0);
+  note(denied);
+  note({});
+  EXPECT_EQ(lines([&] { note(denied); }), 0);
   clock_.advance(BucketHealth::kQuiet);
-  EXPECT_EQ(lines([&] { health_.note(denied); }), 1);
-  EXPECT_EQ(lines([&] { health_.note({}); }), 1);
+  EXPECT_EQ(lines([&] { note(denied); }), 1);
+  EXPECT_EQ(lines([&] { note({}); }), 1);
 }
 
 }  // namespace

@@ -21,7 +21,8 @@ struct BucketOptions {
   std::string root;     // in front of all keys: "" or "data/zot", no slash at either end
   std::string ca_file;  // PEM, instead of the system's; empty: the system's
   std::string proxy;    // empty: from the environment
-  upstream::Timeouts timeouts{.first_byte = std::chrono::seconds(10)};
+  upstream::Timeouts timeouts{.connect = std::chrono::seconds(3),
+                              .first_byte = std::chrono::seconds(5)};
 };
 
 }  // namespace fairlead::s3

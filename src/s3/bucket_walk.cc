@@ -29,11 +29,16 @@ Result<void> BucketWalk::list() {
   const ListRequest request{.prefix = prefix_, .after = after_, .continuation = continuation_};
   auto listing = objects_->run<Listing>([&](Objects& objects) { return objects.list(request); });
   if (!listing) return std::unexpected(std::move(listing.error()));
-  const bool is_stuck = listing->objects.empty() && !listing->continuation.empty() &&
-                        listing->continuation == continuation_;
+  const bool is_empty = listing->objects.empty();
+  const bool is_stuck =
+      (is_empty && !listing->continuation.empty() && listing->continuation == continuation_) ||
+      (!is_empty && listing->objects.front().key <= after_);
   if (is_stuck) {
     return upstream_error(Code::Corrupt, Retry::Yes,
                           "the bucket's list of " + prefix_ + " does not go on");
+  }
+  if (!listing->continuation.empty()) {
+    if (auto goes_on = empty_pages_.note(is_empty); !goes_on) return goes_on;
   }
   page_.clear();
   position_ = 0;

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "oci/digest.h"
 #include "s3/blocking_objects.h"
+#include "s3/empty_pages.h"
 
 namespace fairlead::s3 {
 
@@ -47,6 +48,7 @@ class BucketWalk {
   std::vector<ListedContent> page_;
   std::size_t position_ = 0;  // in it
   bool is_last_ = false;      // the page
+  EmptyPages empty_pages_;
 };
 
 }  // namespace fairlead::s3

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "s3/distribution_keys.h"
+#include "s3/empty_pages.h"
 
 namespace fairlead::s3 {
 namespace {
@@ -46,15 +47,20 @@ async::Task<Result<std::vector<std::string>>> DistributionLayout::tags(std::stri
   const std::string prefix = distribution::tags_prefix(root_, repository);
   ListRequest request{.prefix = prefix, .delimiter = "/"};
   std::vector<std::string> tags;
+  EmptyPages empty_pages;
   do {
     auto page = co_await objects_.list(request);
     if (!page) co_return std::unexpected(std::move(page.error()));
+    const std::size_t before = tags.size();
     for (const std::string& listed : page->prefixes) {
       if (auto tag = distribution::tag_of(listed, prefix)) tags.push_back(*std::move(tag));
     }
     if (tags.size() > kMaxTags) {
       co_return upstream_error(Code::TooLarge, Retry::No,
                                repository + " has more tags than are listed");
+    }
+    if (auto goes_on = empty_pages.note(tags.size() == before); !goes_on) {
+      co_return std::unexpected(std::move(goes_on.error()));
     }
     request.continuation = std::move(page->continuation);
   } while (!request.continuation.empty());

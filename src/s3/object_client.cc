@@ -9,7 +9,6 @@
 #include "s3/question.h"
 #include "s3/refusal.h"
 #include "s3/signer.h"
-#include "upstream/answer.h"
 
 namespace fairlead::s3 {
 namespace {
@@ -18,6 +17,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstPause{100};  // doubles each time
 constexpr milliseconds kMaxPause{2000};
+constexpr milliseconds kSmallAnswer{10'000};  // for its body
 constexpr std::size_t kMaxErrorBody = 64 * 1024;
 constexpr std::size_t kHashedHere = 64 * 1024;  // larger bodies on the pool
 
@@ -54,11 +54,10 @@ async::Task<Result<ObjectClient::Answer>> ObjectClient::ask(const Question& ques
   auto answer = co_await ask_until_answered(question);
   if (!answer) {
     Error error = named(std::move(answer.error()));
-    // A fault of ours tells nothing of the bucket.
-    if (error.origin == Origin::Upstream) bucket_.health().note(std::unexpected(error));
+    bucket_.health().note(question.permission, std::unexpected(error));
     co_return std::unexpected(std::move(error));
   }
-  bucket_.health().note({});
+  bucket_.health().note(question.permission, {});
   co_return answer;
 }
 
@@ -95,7 +94,7 @@ async::Task<Result<ObjectClient::Answer>> ObjectClient::ask_once(const Question&
 
   Answer answer{.response = *std::move(response), .body = {}};
   if (!question.limit) co_return answer;
-  auto body = co_await upstream::read_whole(*answer.response, *question.limit);
+  auto body = co_await read_small(*answer.response, *question.limit, patience_for(question));
   if (!body) co_return std::unexpected(std::move(body.error()));
   answer.body = *std::move(body);
   // What takes long is begun with 200, and the bad news follow.
@@ -109,6 +108,31 @@ async::Task<Result<ObjectClient::Answer>> ObjectClient::ask_once(const Question&
                  .now = bucket_.clock().wall()}));
   }
   co_return answer;
+}
+
+milliseconds ObjectClient::patience_for(const Question& question) const {
+  return std::max(bucket_.options().timeouts.first_byte, question.patience) + kSmallAnswer;
+}
+
+// The attack, or the broken bucket: an answer that comes byte by byte never stalls and never ends.
+async::Task<Result<std::string>> ObjectClient::read_small(upstream::HttpResponse& response,
+                                                          std::size_t limit,
+                                                          milliseconds patience) const {
+  const SteadyTime deadline = bucket_.clock().steady() + patience;
+  std::string whole;
+  for (;;) {
+    const auto piece = co_await response.read();
+    if (!piece) co_return std::unexpected(piece.error());
+    if (piece->empty()) co_return whole;
+    if (piece->size() > limit - whole.size()) {
+      co_return upstream_error(Code::TooLarge, Retry::No,
+                               "the answer is above " + std::to_string(limit) + " bytes");
+    }
+    whole.append(as_text(*piece));
+    if (bucket_.clock().steady() >= deadline) {
+      co_return upstream_error(Code::Timeout, Retry::Yes, "the answer did not end in time");
+    }
+  }
 }
 
 async::Task<Result<std::unique_ptr<upstream::HttpResponse>>> ObjectClient::send(
@@ -132,10 +156,18 @@ async::Task<Result<std::unique_ptr<upstream::HttpResponse>>> ObjectClient::send(
                                 .proxy = options.proxy,
                                 .is_bulk = question.is_bulk};
   request.timeouts.first_byte = std::max(request.timeouts.first_byte, question.patience);
+  if (question.limit) {
+    request.timeouts.stall = std::min(request.timeouts.stall, patience_for(question));
+  }
   auto response = co_await transport_.send(std::move(request));
   // What cannot be sent is the bucket's settings' fault, so the bucket's.
   if (!response && response.error().code != Code::Cancelled) {
     response.error().origin = Origin::Upstream;
+  }
+  const bool is_unreachable = !response && response.error().code == Code::Unavailable &&
+                              response.error().retry == Retry::Yes;
+  if (is_unreachable) {
+    response.error().context += "; check its endpoint, the proxy and the network if this lasts";
   }
   co_return response;
 }
@@ -149,7 +181,7 @@ async::Task<Error> ObjectClient::explain(const Question& question, const S3Crede
     if (answered && (*answered)->status() >= 300) with_words = *std::move(answered);
   }
   upstream::HttpResponse& answer = with_words ? *with_words : response;
-  const auto body = co_await upstream::read_whole(answer, kMaxErrorBody);
+  const auto body = co_await read_small(answer, kMaxErrorBody, patience_for(question));
   co_return refusal({.status = answer.status(),
                      .headers = answer.headers(),
                      .body = body ? *body : std::string_view()},
@@ -188,9 +220,9 @@ milliseconds ObjectClient::pause_after(const Error& error, int attempts) {
   return pause;
 }
 
-std::unexpected<Error> ObjectClient::nonsense(Error error) {
+std::unexpected<Error> ObjectClient::nonsense(const Question& question, Error error) {
   error = named(std::move(error));
-  bucket_.health().note(std::unexpected(error));
+  bucket_.health().note(question.permission, std::unexpected(error));
   return std::unexpected(std::move(error));
 }
 

@@ -35,6 +35,7 @@ class ObjectClient final : public Objects {
   async::Task<Result<Listing>> list(ListRequest request) override;
   async::Task<Result<std::string>> presign(std::string key, std::string media_type,
                                            std::chrono::seconds expiry) override;
+  [[nodiscard]] bool is_well() const override { return bucket_.health().is_well(); }
   async::Task<Result<void>> put(std::string key, std::string bytes, std::string media_type,
                                 std::string writing) override;
   async::Task<Result<void>> remove(std::string key) override;
@@ -61,11 +62,18 @@ class ObjectClient final : public Objects {
   // What an answer that is no success means; of a HEAD, which has no words, by asking once more.
   async::Task<Error> explain(const Question& question, const S3Credentials& credentials,
                              upstream::HttpResponse& response);
+  // For the whole of an answer that is read at once.
+  [[nodiscard]] std::chrono::milliseconds patience_for(const Question& question) const;
+  // The whole body; TooLarge above `limit` bytes, Timeout when it takes longer than `patience`, or
+  // that and the stall after it.
+  async::Task<Result<std::string>> read_small(upstream::HttpResponse& response, std::size_t limit,
+                                              std::chrono::milliseconds patience) const;
   async::Task<Result<SharedCredentials>> current_credentials();
   async::Task<std::string> hash(std::shared_ptr<const std::string> bytes);
   std::chrono::milliseconds pause_after(const Error& error, int attempts);
   [[nodiscard]] Error named(Error error) const;  // with the bucket's name
-  std::unexpected<Error> nonsense(Error error);  // an answer was; that is noted
+  // The answer was; that is noted.
+  std::unexpected<Error> nonsense(const Question& question, Error error);
 
   Bucket& bucket_;
   upstream::HttpTransport& transport_;

@@ -41,13 +41,25 @@ TEST_F(ObjectClientTest, AfterAFewTriesItIsAnError) {
 
   const auto left_alone = run(client_->head("x"));
   ASSERT_FALSE(left_alone);
-  EXPECT_EQ(left_alone.error().code, Code::Unavailable);
+  EXPECT_EQ(left_alone.error().code, Code::TooManyRequests);
+  EXPECT_FALSE(client_->is_well());
   EXPECT_EQ(left_alone.error().context, text.error().context);
   EXPECT_EQ(asked(), std::size_t{ObjectClient::kAttempts});
 
   answer({kOk});
   clock_.advance(BucketHealth::kRest);
   EXPECT_TRUE(run(client_->get_text("x", 100)));
+  EXPECT_EQ(bucket_->health().trouble(), std::nullopt);
+}
+
+TEST_F(ObjectClientTest, ReadingWellDoesNotMeanThatWritingIsAllowed) {
+  answer({refusal(403, "AccessDenied"), kOk});
+  const auto put = run(client_->put("x", "bytes", "", ""));
+  ASSERT_FALSE(put);
+  EXPECT_TRUE(run(client_->get_text("x", 100)));
+  EXPECT_EQ(bucket_->health().trouble(), put.error().context);
+  EXPECT_TRUE(client_->is_well());
+  EXPECT_TRUE(run(client_->put("x", "bytes", "", "")));
   EXPECT_EQ(bucket_->health().trouble(), std::nullopt);
 }
 
@@ -89,6 +101,27 @@ TEST_F(ObjectClientTest, WhatTakesTooLongIsTriedAgainOnlyIfItWrites) {
   EXPECT_EQ(asked(), 3u);
 }
 
+TEST_F(ObjectClientTest, ASmallAnswerThatDripsIsGivenUp) {
+  const auto drip = [&](std::chrono::seconds taken) {
+    answer({{.body = "first second", .hold_after = 6}});
+    std::optional<Result<std::string>> text;
+    begin(client_->get_text("x", 100), text);
+    const auto sent = server_.bytes_sent();
+    run_until([&] { return server_.bytes_sent() > sent; });
+    run_for(20ms);
+    clock_.advance(taken);
+    server_.release();
+    run_until([&] { return text.has_value(); });
+    return *text;
+  };
+  EXPECT_EQ(drip(10s), "first second");
+  const auto late = drip(11s);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Code::Timeout);
+  EXPECT_EQ(asked(), 2u);
+  EXPECT_FALSE(bucket_->health().admit());
+}
+
 TEST_F(ObjectClientTest, AHeadThatIsRefusedIsAskedForWords) {
   answer({{.status = 403}, refusal(403, "SignatureDoesNotMatch")});
   const auto head = run(client_->head("x"));
@@ -107,6 +140,17 @@ TEST_F(ObjectClientTest, AHeadThatIsRefusedIsAskedForWords) {
   EXPECT_EQ(asked(), 5u);
 }
 
+TEST_F(ObjectClientTest, AnotherServerAtTheEndpointIsTrouble) {
+  answer({{.status = 404, .body = "<html>not here</html>"}});
+  const auto put = run(client_->put("x", "bytes", "", ""));
+  ASSERT_FALSE(put);
+  EXPECT_EQ(put.error().code, Code::InvalidArgument);
+  EXPECT_EQ(run(client_->begin_upload("x", "", "")).error().code, Code::InvalidArgument);
+  EXPECT_EQ(run(client_->list({})).error().code, Code::InvalidArgument);
+  EXPECT_EQ(run(client_->head("x")).error().code, Code::NotFound);  // which tells nothing
+  EXPECT_EQ(bucket_->health().trouble(), put.error().context);
+}
+
 TEST_F(ObjectClientTest, AKeyThatCannotBeIsNotTheBucketsTrouble) {
   const auto head = run(client_->head(std::string(1025, 'x')));
   ASSERT_FALSE(head);
@@ -121,6 +165,9 @@ TEST_F(ObjectClientTest, WithoutServerItIsUnavailable) {
   const auto head = run(client_->head("x"));
   ASSERT_FALSE(head);
   EXPECT_EQ(head.error().code, Code::Unavailable);
+  EXPECT_TRUE(head.error().context.ends_with(
+      "; check its endpoint, the proxy and the network if this lasts"))
+      << head.error().context;
   EXPECT_TRUE(bucket_->health().trouble());
 }
 

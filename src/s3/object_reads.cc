@@ -41,12 +41,20 @@ class ObjectBody final : public upstream::Body {
   const std::string bucket_;
 };
 
-// The attack: entries of other places, taken for those that were asked for.
+// The attack: entries of other places, taken for those that were asked for. And: a listing that
+// begins again and again.
 Result<void> check_listing(const Listing& listing, const ListRequest& request) {
   const auto is_behind = [&](const std::string& name) { return name.starts_with(request.prefix); };
   if (!std::ranges::all_of(listing.objects, is_behind, &ListedObject::key) ||
       !std::ranges::all_of(listing.prefixes, is_behind)) {
     return corrupt("answered a listing of something else");
+  }
+  const std::string* last = request.continuation.empty() ? &request.after : nullptr;
+  for (const ListedObject& object : listing.objects) {
+    if (last != nullptr && object.key <= *last && !last->empty()) {
+      return corrupt("answered a listing that is not in the order of its keys");
+    }
+    last = &object.key;
   }
   if (!listing.continuation.empty() && listing.continuation == request.continuation) {
     return corrupt("answered a listing that goes on with itself");
@@ -61,7 +69,7 @@ async::Task<Result<ObjectHead>> ObjectClient::head(std::string key) {
   const auto answer = co_await ask(question);
   if (!answer) co_return std::unexpected(answer.error());
   auto head = read_object_head(answer->response->headers());
-  if (!head) co_return nonsense(std::move(head.error()));
+  if (!head) co_return nonsense(question, std::move(head.error()));
   co_return head;
 }
 
@@ -88,7 +96,7 @@ async::Task<Result<ObjectDownload>> ObjectClient::get(std::string key, std::uint
   if (head && has_no_such_part && head->count > 0) {
     head = corrupt("answered 416 for an object that is not empty");
   }
-  if (!head) co_return nonsense(std::move(head.error()));
+  if (!head) co_return nonsense(question, std::move(head.error()));
   auto body = std::make_unique<ObjectBody>(std::move(answer->response), head->count,
                                            bucket_.options().name);
   co_return ObjectDownload{
@@ -118,9 +126,9 @@ async::Task<Result<Listing>> ObjectClient::list(ListRequest request) {
   const auto answer = co_await ask(question);
   if (!answer) co_return std::unexpected(answer.error());
   auto listing = parse_listing(answer->body);
-  if (!listing) co_return nonsense(std::move(listing.error()));
+  if (!listing) co_return nonsense(question, std::move(listing.error()));
   if (auto sound = check_listing(*listing, request); !sound) {
-    co_return nonsense(std::move(sound.error()));
+    co_return nonsense(question, std::move(sound.error()));
   }
   co_return listing;
 }

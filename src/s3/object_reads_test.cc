@@ -186,6 +186,30 @@ TEST_F(ObjectReadsTest, AListingOfSomethingElseIsCorrupt) {
   EXPECT_EQ(run(client_->list({})).error().code, Code::TooLarge);
 }
 
+TEST_F(ObjectReadsTest, AListingThatDoesNotGoOnIsCorrupt) {
+  const auto keys = [](std::initializer_list<const char*> all) {
+    std::string inside;
+    for (const std::string key : all) {
+      inside += "<Contents><Key>" + key +
+                "</Key><Size>1</Size><LastModified>2026-11-21T10:05:00Z</LastModified></Contents>";
+    }
+    return listing(inside);
+  };
+  const auto list = [&](const ScriptedReply& reply, const ListRequest& request) {
+    answer({reply});
+    const auto page = run(client_->list(request));
+    return page ? Code::Internal : page.error().code;
+  };
+  const ListRequest after{.prefix = "a/", .after = "a/c"};
+  EXPECT_EQ(list(keys({"a/d", "a/e"}), after), Code::Internal);
+  EXPECT_EQ(list(keys({"a/c", "a/d"}), after), Code::Corrupt);
+  EXPECT_EQ(list(keys({"a/b"}), after), Code::Corrupt);
+  const ListRequest next{.prefix = "a/", .after = "a/c", .continuation = "go on"};
+  EXPECT_EQ(list(keys({"a/b", "a/d"}), next), Code::Internal);
+  EXPECT_EQ(list(keys({"a/d", "a/d"}), next), Code::Corrupt);
+  EXPECT_EQ(list(keys({"a/d", "a/b"}), {.prefix = "a/"}), Code::Corrupt);
+}
+
 TEST_F(ObjectReadsTest, PresignedUrls) {
   server_.close();
   EXPECT_FALSE(run(client_->head("x")));  // and a bucket in trouble does not keep it from signing

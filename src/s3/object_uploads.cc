@@ -60,7 +60,7 @@ async::Task<Result<std::string>> ObjectClient::begin_upload(std::string key, std
   const auto answer = co_await ask(question);
   if (!answer) co_return std::unexpected(answer.error());
   auto id = parse_upload_id(answer->body);
-  if (!id) co_return nonsense(std::move(id.error()));
+  if (!id) co_return nonsense(question, std::move(id.error()));
   co_return id;
 }
 
@@ -81,7 +81,7 @@ async::Task<Result<UploadedPart>> ObjectClient::put_part(std::string key, std::s
   const std::string_view etag = answer->response->headers().find("ETag");
   if (etag.empty() || etag.size() > kMaxEtag) {
     co_return nonsense(
-        upstream_error(Code::Corrupt, Retry::No, "took a part and told no ETag").error());
+        question, upstream_error(Code::Corrupt, Retry::No, "took a part and told no ETag").error());
   }
   co_return UploadedPart{.number = number, .etag = std::string(etag)};
 }
@@ -100,9 +100,9 @@ async::Task<Result<void>> ObjectClient::complete_upload(std::string key, std::st
   const auto answer = co_await ask(question);
   if (!answer) co_return std::unexpected(answer.error());
   if (!is_upload_completed(answer->body)) {
-    co_return nonsense(
-        upstream_error(Code::Corrupt, Retry::No, "does not say that the upload is complete")
-            .error());
+    co_return nonsense(question, upstream_error(Code::Corrupt, Retry::No,
+                                                "does not say that the upload is complete")
+                                     .error());
   }
   co_return Result<void>();
 }
@@ -124,7 +124,7 @@ async::Task<Result<std::vector<UnfinishedUpload>>> ObjectClient::unfinished_uplo
   const auto answer = co_await ask(question);
   if (!answer) co_return std::unexpected(answer.error());
   auto uploads = parse_unfinished_uploads(answer->body);
-  if (!uploads) co_return nonsense(std::move(uploads.error()));
+  if (!uploads) co_return nonsense(question, std::move(uploads.error()));
   // Some servers take the prefix for a hint.
   std::erase_if(*uploads, [&](const auto& upload) { return !upload.key.starts_with(prefix); });
   co_return uploads;

@@ -8,9 +8,10 @@
 //   NotFound         no such object (or no such upload)
 //   Unauthorized     the credentials: an unknown key, a wrong signature, expired; Retry::No
 //   Denied           they do not suffice
-//   InvalidArgument  the bucket is not there, or in another region; the clock is wrong
+//   InvalidArgument  the bucket is not there, or in another region; no S3 is; the clock is wrong
 //   TooManyRequests  SlowDown, after several tries
-//   Unavailable      5xx, no connection, or it did not answer shortly before and is left alone
+//   Unavailable      5xx, no connection
+//   (these, and Timeout, also while it is left alone because of one shortly before)
 //   Timeout, Corrupt (nonsense, or the object is shorter than was asked for), TooLarge (above a
 //   bound of ours), Cancelled
 #pragma once
@@ -88,6 +89,9 @@ class ObjectReader {
   // for credentials.
   virtual async::Task<Result<std::string>> presign(std::string key, std::string media_type,
                                                    std::chrono::seconds expiry) = 0;
+
+  // Whether its last answers were good; else what is remembered of it is not to be acted on.
+  [[nodiscard]] virtual bool is_well() const { return true; }
 };
 
 // The same thread.

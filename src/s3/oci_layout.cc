@@ -26,14 +26,15 @@ bool is_of_nothing(const oci::Digest& digest) {
 OciLayout::OciLayout(ObjectReader& objects, std::string root, const Clock& clock)
     : objects_(objects),
       root_(std::move(root)),
+      indexes_(objects, root_, clock),
       shared_(objects, root_, clock),
       listed_(kMaxListed, kListed, clock) {}
 
 async::Task<Result<Tagged>> OciLayout::resolve(std::string repository, std::string tag) {
-  const auto index = co_await read_index(repository);
+  const auto index = co_await indexes_.read(repository);
   if (!index) co_return std::unexpected(index.error());
-  const auto listed = std::ranges::find(*index, tag, &ListedManifest::tag);
-  if (listed == index->end()) {
+  const auto listed = std::ranges::find(**index, tag, &ListedManifest::tag);
+  if (listed == (*index)->end()) {
     co_return not_found("the bucket has no tag " + tag + " of " + repository);
   }
   listed_.put(name_of(repository, listed->digest), listed->media_type);
@@ -65,38 +66,29 @@ async::Task<Result<Place>> OciLayout::find_shared(oci::Digest digest) {
 }
 
 async::Task<Result<std::vector<std::string>>> OciLayout::tags(std::string repository) {
-  auto index = co_await read_index(std::move(repository));
-  if (!index) co_return std::unexpected(std::move(index.error()));
+  const auto index = co_await indexes_.read(std::move(repository));
+  if (!index) co_return std::unexpected(index.error());
   std::vector<std::string> tags;
-  for (ListedManifest& listed : *index) {
-    if (!listed.tag.empty()) tags.push_back(std::move(listed.tag));
+  for (const ListedManifest& listed : **index) {
+    if (!listed.tag.empty()) tags.push_back(listed.tag);
   }
   std::ranges::sort(tags);
   tags.erase(std::unique(tags.begin(), tags.end()), tags.end());
   co_return tags;
 }
 
-async::Task<Result<std::vector<ListedManifest>>> OciLayout::read_index(std::string repository) {
-  const std::string key = oci_layout::index_key(root_, repository);
-  const auto text = co_await objects_.get_text(key, oci_layout::kMaxIndex);
-  if (!text) co_return std::unexpected(text.error());
-  auto index = oci_layout::parse_index(*text);
-  if (!index) co_return std::unexpected(std::move(index.error()).within(repository));
-  co_return index;
-}
-
 async::Task<Result<std::string>> OciLayout::listed_type(std::string repository,
                                                         oci::Digest digest) {
   const std::string name = name_of(repository, digest);
   if (auto known = listed_.find(name)) co_return *std::move(known);
-  auto index = co_await read_index(repository);
-  if (!index) co_return std::unexpected(std::move(index.error()));
-  const auto listed = std::ranges::find(*index, digest, &ListedManifest::digest);
-  if (listed == index->end()) {
+  const auto index = co_await indexes_.read(repository);
+  if (!index) co_return std::unexpected(index.error());
+  const auto listed = std::ranges::find(**index, digest, &ListedManifest::digest);
+  if (listed == (*index)->end()) {
     co_return not_found("the bucket has no manifest " + digest.str() + " of " + repository);
   }
   listed_.put(name, listed->media_type);
-  co_return std::move(listed->media_type);
+  co_return listed->media_type;
 }
 
 }  // namespace fairlead::s3

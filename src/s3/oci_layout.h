@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "s3/index_reader.h"
 #include "s3/layout.h"
-#include "s3/oci_layout_index.h"
 #include "s3/remembered.h"
 #include "s3/shared_blobs.h"
 
@@ -31,12 +31,12 @@ class OciLayout final : public Layout {
   async::Task<Result<std::vector<std::string>>> tags(std::string repository) override;
 
  private:
-  async::Task<Result<std::vector<oci_layout::ListedManifest>>> read_index(std::string repository);
   // The media type that index.json has for it. NotFound: it is not listed.
   async::Task<Result<std::string>> listed_type(std::string repository, oci::Digest digest);
 
   ObjectReader& objects_;
   const std::string root_;
+  IndexReader indexes_;
   SharedBlobs shared_;
   Remembered<std::string> listed_;  // media types, by repository and digest
 };

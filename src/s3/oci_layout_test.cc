@@ -50,9 +50,10 @@ TEST_F(OciLayoutTest, ResolvesTags) {
   EXPECT_EQ(code_of(run(resolve(*layout_, "team", "1.0"))), Code::Corrupt);
 }
 
-TEST_F(OciLayoutTest, AMovedTagIsSeenAtOnce) {
+TEST_F(OciLayoutTest, AMovedTagIsSeenInAMoment) {
   put_oci_manifest("app", "1.0", "manifest", manifest_type_);
   EXPECT_TRUE(run(resolve(*layout_, "app", "1.0")));
+  clock_.advance(IndexReader::kRemembered);
   listed_.clear();
   const auto moved = put_oci_manifest("app", "1.0", "moved", manifest_type_);
   EXPECT_EQ(run(resolve(*layout_, "app", "1.0")), moved.str() + "|" + manifest_type_);
@@ -175,6 +176,34 @@ TEST_F(OciLayoutTest, AMarkerWithoutBytesAnywhereIsNotFound) {
   }
   put(shared_blob(blob), "");
   EXPECT_EQ(code_of(find("app", blob)), Code::NotFound);
+}
+
+TEST_F(OciLayoutTest, AMarkerWithoutBytesIsNotSearchedForEachTime) {
+  const auto blob = digest_of("layer");
+  for (const char* repository : {"app", "other"}) make_repository(repository);
+  put_marker("app", blob);
+  EXPECT_EQ(code_of(find("app", blob)), Code::NotFound);
+  const auto before = bucket_.calls().size();
+  EXPECT_EQ(code_of(find("app", blob)), Code::NotFound);
+  EXPECT_EQ(bucket_.calls().size(), before + 1);  // the marker
+  put_oci_blob("other", "layer");
+  clock_.advance(SharedBlobs::kNowhereRemembered);
+  EXPECT_EQ(key_of(find("app", blob)), oci_blob("other", blob));
+}
+
+TEST_F(OciLayoutTest, ASearchThatFailedIsNoAnswer) {
+  const auto blob = digest_of("layer");
+  make_repository("other");
+  put_marker("app", blob);
+  put_oci_blob("other", "layer");
+  bucket_.on_call = [](const std::string& call, const std::string&) {
+    return call == "list"
+               ? std::optional(Error{Code::Timeout, Origin::Upstream, Retry::Yes, "slow"})
+               : std::nullopt;
+  };
+  EXPECT_EQ(code_of(find("app", blob)), Code::Timeout);
+  bucket_.on_call = {};
+  EXPECT_EQ(key_of(find("app", blob)), oci_blob("other", blob));
 }
 
 TEST_F(OciLayoutTest, FoundPlacesAreRememberedAndAskedAboutAgain) {

@@ -20,9 +20,13 @@ constexpr std::uint64_t kMaxParts = 9'000;
 class Parts {
  public:
   Parts(BlockingObjects& objects, const PartUpload& upload, std::string id, std::stop_token stop)
-      : objects_(objects), upload_(upload), id_(std::move(id)), stop_(std::move(stop)) {}
+      : objects_(objects),
+        upload_(upload),
+        id_(std::move(id)),
+        stop_(std::move(stop)),
+        hasher_(upload.digest.algorithm()) {}
 
-  // In the order of their numbers.
+  // In the order of their numbers. Not to be completed unless they went well.
   Result<std::vector<UploadedPart>> send() {
     {
       std::jthread second;
@@ -35,19 +39,27 @@ class Parts {
     }
     if (error_) return std::unexpected(*std::move(error_));
     if (!is_all()) return internal_error(Code::Cancelled, "the upload was stopped");
+    if (hasher_.finish() != upload_.digest) return not_its_digest(upload_.digest);
     std::ranges::sort(sent_, {}, &UploadedPart::number);
     return std::move(sent_);
   }
 
  private:
+  struct Piece {
+    int number = 0;
+    std::string bytes;
+  };
+
   [[nodiscard]] std::uint64_t begin_of(int number) const {
     return static_cast<std::uint64_t>(number - 1) * upload_.part_size;
   }
   [[nodiscard]] bool is_all() const { return begin_of(next_) >= upload_.size; }
 
   void send_some() {
-    while (const auto number = take()) {
-      auto part = send_one(*number);
+    while (auto piece = take()) {
+      auto part = objects_.run<UploadedPart>([&](Objects& objects) {
+        return objects.put_part(upload_.key, id_, piece->number, std::move(piece->bytes));
+      });
       const std::lock_guard lock(mutex_);
       if (part) {
         sent_.push_back(*std::move(part));
@@ -57,19 +69,18 @@ class Parts {
     }
   }
 
-  std::optional<int> take() {
+  // Read and hashed in their order, so that what is sent is what was hashed.
+  std::optional<Piece> take() {
     const std::lock_guard lock(mutex_);
     if (error_ || is_all() || stop_.stop_requested()) return std::nullopt;
-    return next_++;
-  }
-
-  Result<UploadedPart> send_one(int number) {
-    const std::uint64_t begin = begin_of(number);
+    const std::uint64_t begin = begin_of(next_);
     auto bytes = read_piece(upload_.file, begin, std::min(upload_.part_size, upload_.size - begin));
-    if (!bytes) return std::unexpected(std::move(bytes.error()));
-    return objects_.run<UploadedPart>([&](Objects& objects) {
-      return objects.put_part(upload_.key, id_, number, *std::move(bytes));
-    });
+    if (!bytes) {
+      error_ = std::move(bytes.error());
+      return std::nullopt;
+    }
+    hasher_.update(as_byte_view(*bytes));
+    return Piece{.number = next_++, .bytes = *std::move(bytes)};
   }
 
   BlockingObjects& objects_;
@@ -78,6 +89,7 @@ class Parts {
   const std::stop_token stop_;
   std::mutex mutex_;  // all below
   int next_ = 1;
+  oci::Hasher hasher_;  // of those taken
   std::vector<UploadedPart> sent_;
   std::optional<Error> error_;
 };
@@ -94,6 +106,11 @@ Result<void> send_and_complete(BlockingObjects& objects, const PartUpload& uploa
 
 std::uint64_t part_size_for(std::uint64_t size, std::uint64_t least) {
   return std::max({least, (size + kMaxParts - 1) / kMaxParts, std::uint64_t{1}});
+}
+
+std::unexpected<Error> not_its_digest(const oci::Digest& digest) {
+  return internal_error(Code::Corrupt,
+                        "the file is not what its digest says: it is not " + digest.str());
 }
 
 Result<void> upload_in_parts(BlockingObjects& objects, UploadJournal& journal,

@@ -100,6 +100,38 @@ TEST_F(PartUploadTest, AFailedUploadInPartsIsAborted) {
   }
 }
 
+// The attack of time: a file rots on the disk, and its bytes would be shared by all.
+TEST_F(PartUploadTest, AFileThatIsNotWhatItsDigestSaysIsNotUploaded) {
+  for (std::string bytes : {std::string("small"), large_}) {
+    const auto digest = digest_of(bytes);
+    bytes[bytes.size() / 2] ^= 1;
+    auto file = NamelessFile::make(directory_.path()).value();
+    ASSERT_TRUE(file.append(as_byte_view(bytes)));
+    const auto uploaded = store_.upload(digest, file.fd(), bytes.size(), {});
+    ASSERT_FALSE(uploaded);
+    EXPECT_EQ(uploaded.error().code, Code::Corrupt);
+    EXPECT_TRUE(uploaded.error().context.contains("the file is not what its digest says"));
+    EXPECT_THAT(bucket_.keys(), IsEmpty());
+    EXPECT_EQ(bucket_.unfinished(), 0u);
+    EXPECT_EQ(journaled(), 0u);
+  }
+}
+
+TEST_F(PartUploadTest, NonsenseOfTheBucketIsNotTakenForARottenFile) {
+  for (const char* call :
+       {"head", "put", "begin_upload", "put_part", "complete_upload", "abort_upload"}) {
+    fail(call, Code::Corrupt);
+    for (const std::string& bytes : {std::string("small"), large_}) {
+      const auto uploaded = upload(bytes);
+      if (!uploaded) EXPECT_EQ(uploaded.error().code, Code::Unavailable) << call;
+    }
+  }
+  fail("put_part", Code::Corrupt);
+  EXPECT_FALSE(upload(large_ + "more"));
+  fail("put", Code::Corrupt);
+  EXPECT_FALSE(upload("other"));
+}
+
 TEST_F(PartUploadTest, AStoppedUploadIsAborted) {
   std::stop_source stop;
   bucket_.on_call = [&](const std::string& call, const std::string&) -> std::optional<Error> {

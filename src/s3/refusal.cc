@@ -161,6 +161,11 @@ std::optional<Error> of_credentials(const Facts& facts, const Asked& asked) {
   return std::nullopt;
 }
 
+// Of one that may be absent. What is written or listed is there, or its bucket is not.
+bool is_about_object(std::string_view permission) {
+  return is_one_of(permission, {"s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload"});
+}
+
 std::optional<Error> of_place(const Facts& facts, const Asked& asked) {
   const std::string& code = facts.code;
   const bool is_elsewhere = facts.status == 301 || facts.status == 307 || facts.status == 308;
@@ -175,6 +180,11 @@ std::optional<Error> of_place(const Facts& facts, const Asked& asked) {
   }
   if (code == "NoSuchUpload") {
     return made(Code::NotFound, Retry::No, "the upload is not there, or is complete");
+  }
+  if ((facts.status == 404 || facts.status == 410) && !is_about_object(asked.permission)) {
+    return made(Code::InvalidArgument, Retry::No,
+                "what answers at this endpoint is no S3, or has no such bucket; check `endpoint`, "
+                "`name` and `path_style`");
   }
   if (facts.status == 404 || facts.status == 410) {
     return made(Code::NotFound, Retry::No,

@@ -92,6 +92,26 @@ TEST_F(RefusalTest, NamesThePermission) {
   EXPECT_FALSE(error.context.contains("ListBucket")) << error.context;
 }
 
+// Some other server at the endpoint answers 404 to everything.
+TEST_F(RefusalTest, WhatIsWrittenOrListedIsNotAbsent) {
+  for (const char* permission :
+       {"s3:PutObject", "s3:ListBucket", "s3:ListBucketMultipartUploads"}) {
+    permission_ = permission;
+    for (const char* code : {"", "NoSuchKey"}) {
+      const Error error = refused(404, code);
+      EXPECT_EQ(error.code, Code::InvalidArgument) << permission;
+      EXPECT_EQ(error.retry, Retry::No);
+      EXPECT_TRUE(error.context.contains("is no S3, or has no such bucket")) << error.context;
+      EXPECT_TRUE(error.context.contains("`path_style`")) << error.context;
+    }
+    EXPECT_EQ(refused(404, "NoSuchUpload").code, Code::NotFound);
+  }
+  for (const char* permission : {"s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload"}) {
+    permission_ = permission;
+    EXPECT_EQ(refused(404).code, Code::NotFound) << permission;
+  }
+}
+
 TEST_F(RefusalTest, AWrongClockIsTold) {
   const auto with_date = [&](std::chrono::seconds ahead, const char* code) {
     now_ = *parse_utc("2026-11-21T10:05:00Z") + ahead;

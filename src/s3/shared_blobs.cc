@@ -7,6 +7,7 @@
 
 #include "async/all_of.h"
 #include "oci/name.h"
+#include "s3/empty_pages.h"
 #include "s3/oci_layout_index.h"
 
 namespace fairlead::s3 {
@@ -24,7 +25,8 @@ SharedBlobs::SharedBlobs(ObjectReader& objects, std::string root, const Clock& c
     : objects_(objects),
       root_(std::move(root)),
       clock_(clock),
-      places_(kMaxPlaces, kPlaceRemembered, clock) {}
+      places_(kMaxPlaces, kPlaceRemembered, clock),
+      nowhere_(kMaxPlaces, kNowhereRemembered, clock) {}
 
 async::Task<Result<Place>> SharedBlobs::find(oci::Digest digest) {
   if (auto known = places_.find(digest.str())) {
@@ -32,9 +34,11 @@ async::Task<Result<Place>> SharedBlobs::find(oci::Digest digest) {
     if (place || place.error().code != Code::NotFound) co_return place;
     places_.erase(digest.str());  // it was moved: the repository it lay in was removed
   }
+  if (nowhere_.find(digest.str())) co_return not_found(digest.str());
   auto place = co_await find_in_store(digest);
   if (!place && place.error().code == Code::NotFound) place = co_await search_repositories(digest);
   if (place) places_.put(digest.str(), place->key);
+  if (!place && place.error().code == Code::NotFound) nowhere_.put(digest.str(), true);
   co_return place;
 }
 
@@ -104,9 +108,14 @@ async::Task<Result<SharedBlobs::Repositories>> SharedBlobs::list_repositories() 
 async::Task<Result<Listing>> SharedBlobs::list_directory(std::string prefix) {
   ListRequest request{.prefix = std::move(prefix), .delimiter = "/"};
   Listing whole;
+  EmptyPages empty_pages;
   do {
     auto page = co_await objects_.list(request);
     if (!page) co_return page;
+    const bool is_empty = page->objects.empty() && page->prefixes.empty();
+    if (auto goes_on = empty_pages.note(is_empty); !goes_on) {
+      co_return std::unexpected(std::move(goes_on.error()));
+    }
     std::ranges::move(page->objects, std::back_inserter(whole.objects));
     std::ranges::move(page->prefixes, std::back_inserter(whole.prefixes));
     request.continuation = std::move(page->continuation);

@@ -35,10 +35,12 @@ class SharedBlobs {
   static constexpr std::chrono::minutes kListRemembered{5};
   static constexpr std::chrono::minutes kPlaceRemembered{60};  // and asked about each time
   static constexpr std::size_t kMaxPlaces = 16'384;
+  // That the bytes are nowhere: each search for them asks every repository.
+  static constexpr std::chrono::seconds kNowhereRemembered{60};
 
   SharedBlobs(ObjectReader& objects, std::string root, const Clock& clock);
 
-  // Wherever the bytes are. NotFound: nowhere.
+  // Wherever the bytes are. NotFound: nowhere, or so it was shortly before.
   async::Task<Result<Place>> find(oci::Digest digest);
   // In _blobstore alone.
   async::Task<Result<Place>> find_in_store(oci::Digest digest);
@@ -63,6 +65,7 @@ class SharedBlobs {
   const std::string root_;
   const Clock& clock_;
   Remembered<std::string> places_;  // keys, by digest
+  Remembered<bool> nowhere_;        // digests
   Repositories repositories_;
   SteadyTime listed_until_{};
   upstream::SingleFlight<Repositories> listing_;

@@ -35,6 +35,8 @@ class FakeBucket {
   std::function<std::optional<Error>(const std::string& call, const std::string& key)> on_call{};
   // Awaited while a part is on its way.
   std::function<async::Task<>(int number)> on_part{};
+  // As every FakeObjects tells.
+  bool is_well = true;
   // Every download breaks after so many bytes.
   std::optional<std::size_t> cut_after{};
 
@@ -171,6 +173,8 @@ class FakeObjects final : public s3::Objects {
     co_return "https://bucket.test/" + key + "?type=" + media_type +
         "&expiry=" + std::to_string(expiry.count());
   }
+
+  [[nodiscard]] bool is_well() const override { return bucket_.is_well; }
 
   async::Task<Result<void>> put(std::string key, std::string bytes, std::string media_type,
                                 std::string writing) override {
