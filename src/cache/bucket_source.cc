@@ -82,7 +82,8 @@ BucketSource::BucketSource(BucketSourceOptions options, s3::ObjectReader& object
 BucketSource::~BucketSource() = default;
 
 async::Task<std::optional<InBucket>> BucketSource::find(oci::Digest digest) {
-  if (auto known = memory_.find(digest, clock_.steady())) co_return std::move(known->content);
+  auto known = memory_.find(digest, clock_.steady());
+  if (known && (!known->content || objects_.is_well())) co_return std::move(known->content);
   const auto head = co_await objects_.head(s3::cache_key(options_.root, digest));
   // What is wrong with the bucket is told by its health.
   if (!head && head.error().code != Code::NotFound) co_return std::nullopt;
