@@ -87,6 +87,8 @@ async::Task<std::optional<InBucket>> BucketSource::find(oci::Digest digest) {
   const auto head = co_await objects_.head(s3::cache_key(options_.root, digest));
   // What is wrong with the bucket is told by its health.
   if (!head && head.error().code != Code::NotFound) co_return std::nullopt;
+  // What answers is no S3: a portal, or a proxy, that says yes to everything.
+  if (head && head->etag.empty()) co_return std::nullopt;
   std::optional<InBucket> content;
   if (head) content = InBucket{.size = head->size, .media_type = manifest_type(*head)};
   memory_.note(digest, content, clock_.steady());

@@ -175,7 +175,12 @@ async::Task<Result<Content>> Fetcher::fetch(Source source, oci::Digest digest) {
     if (*hit) co_return std::move(**hit);
 
     const auto other = services_.fills.find(digest, source.kind);
-    if (!other) source.is_in_bucket = (co_await find_in_bucket(source, digest)).has_value();
+    if (!other && source.bucket != nullptr) {
+      source.is_in_bucket = (co_await find_in_bucket(source, digest)).has_value();
+      // Meanwhile somebody else may have fetched it.
+      hit = co_await stored(source, digest);
+      if (hit && *hit) co_return std::move(**hit);
+    }
     if (other && !other->source().has_same_authority(source)) {
       if (auto confirmed = co_await confirm_link(source, digest); !confirmed) {
         co_return std::unexpected(std::move(confirmed.error()));

@@ -5,9 +5,10 @@
 //                                     do its work, from the registry itself, where that has a URL
 //   lists                             from the registry; while that does not answer, or there is
 //                                     none, tags from the bucket
-//   locate_*                          a presigned URL, for what the bucket has in this repository; of
-//                                     a manifest with its media type, looked up where it is not told;
-//                                     none for all else, whatever the reason
+//   locate_*                          a presigned URL, for what the bucket has in this repository;
+//   of
+//                                     a manifest with its media type, looked up where it is not
+//                                     told; none for all else, whatever the reason
 //
 // "Not found" needs both: where the registry has not got it and the bucket did not answer, the
 // answer is Unavailable.
