@@ -246,6 +246,22 @@ TEST_F(BucketKeeperTest, WhatTheDiskHadBeforeIsUploadedAtTheStart) {
   EXPECT_EQ(std::ranges::count(calls, "put " + key_of(digest_)), 0) << "it was there";
 }
 
+TEST_F(BucketKeeperTest, WhatHasRottedOnTheDiskIsRemovedAndNotUploaded) {
+  std::string rotten = bytes_;
+  rotten[1000] ^= 1;
+  const auto ingest = store_.begin(digest_, kSize).value();
+  ASSERT_TRUE(ingest->write(as_byte_view(rotten)));
+  ASSERT_TRUE(ingest->commit());
+  index_.add_stored(digest_, "", kSize, {}, clock_.wall());
+  start();
+  run_until([&] { return !store_.holds(digest_); });
+  EXPECT_FALSE(bucket_.find(key_of(digest_)));
+  upstream_.put_blob(kTeam, bytes_);
+  ASSERT_EQ(pull(with_bucket(kTeam), digest_).bytes, bytes_);
+  wait_for_object(digest_);
+  EXPECT_EQ(bucket_.find(key_of(digest_))->bytes, bytes_);
+}
+
 TEST_F(BucketKeeperTest, AUseIsMarkedOncePerPeriod) {
   start();
   index_.add_link("reg.test", kTeam, digest_);
