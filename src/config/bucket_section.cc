@@ -116,15 +116,7 @@ void read_bucket(Section& in, s3::BucketOptions& out) {
   read_keys(in, out);
   read_root(in, out.root);
   in.readable_file("ca", out.ca_file);
-  if (const auto value = in.find("proxy")) {
-    if (const auto secret = value->secret()) {
-      if (auto proxy = parse_proxy(secret->reveal())) {
-        out.proxy = std::move(*proxy);
-      } else {
-        value->problem(proxy.error());
-      }
-    }
-  }
+  read_proxy(in, out.proxy);
   in.section("timeouts", [&](Section& timeouts) { read_timeouts(timeouts, out.timeouts); });
 }
 
@@ -134,6 +126,15 @@ void read_timeouts(Section& in, upstream::Timeouts& out) {
   in.duration("connect", out.connect, 1ms, 1h);
   in.duration("first_byte", out.first_byte, 1ms, 1h);
   in.duration("stall", out.stall, 1ms, 1h);
+}
+
+void read_proxy(Section& in, std::string& out) {
+  const auto value = in.find("proxy");
+  const auto secret = value ? value->secret() : std::nullopt;
+  if (!secret) return;
+  auto proxy = parse_proxy(secret->reveal());
+  if (!proxy) return value->problem(proxy.error());
+  out = std::move(*proxy);
 }
 
 void read_presign_expiry(Section& in, std::chrono::seconds& out) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 
 #include "config/buckets.h"
 #include "config/section.h"
@@ -15,6 +16,7 @@ namespace fairlead::config {
 void read_registry_bucket(Section& in, RegistryBucket& out);
 void read_cache_bucket(Section& in, CacheBucketOptions& out);
 void read_presign_expiry(Section& in, std::chrono::seconds& out);
+void read_proxy(Section& in, std::string& out);
 void read_timeouts(Section& in, upstream::Timeouts& out);
 
 // `deliver`: a word, or one for blobs and one for manifests.

@@ -137,15 +137,7 @@ void read_network(Section& registry, RegistryOptions& out) {
     }
   }
   registry.readable_file("ca", out.ca_file);
-  if (const auto value = registry.find("proxy")) {
-    if (const auto secret = value->secret()) {
-      if (auto proxy = parse_proxy(secret->reveal())) {
-        out.proxy = std::move(*proxy);
-      } else {
-        value->problem(proxy.error());
-      }
-    }
-  }
+  read_proxy(registry, out.proxy);
   registry.section("timeouts", [&](Section& timeouts) { read_timeouts(timeouts, out.timeouts); });
 }
 
