@@ -24,6 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   check(file->usual_cost() <= BcryptHash::kMaxCost);
   check(file->find("anonymous") == nullptr && file->find("") == nullptr);
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   std::size_t found = 0;
   while (!text.empty()) {
     const std::string_view line = fairlead::fuzz::take_line(text);
