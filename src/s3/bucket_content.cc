@@ -19,10 +19,10 @@ std::string name_of(const std::string& repository, const oci::Digest& digest, He
   return (held == Held::AsBlob ? "blob " : "manifest ") + repository + " " + digest.str();
 }
 
-// As whoever answers a registry's client has to hear it.
+// As whoever answers a registry's client has to hear it: it is not the client who asks too much.
 Error as_registrys(Error error, const std::string& registry) {
   if (error.code == Code::Unauthorized || error.code == Code::Denied ||
-      error.code == Code::InvalidArgument) {
+      error.code == Code::InvalidArgument || error.code == Code::TooManyRequests) {
     error.code = Code::Unavailable;
   }
   // How its keys are made is no client's business.

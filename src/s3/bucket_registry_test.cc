@@ -98,7 +98,7 @@ TEST_F(BucketRegistryTest, AloneTheBucketsErrorsAreTheRegistrys) {
       {Code::Unauthorized, Code::Unavailable},     // they are our credentials, not the client's
       {Code::Denied, Code::Unavailable},           // as well
       {Code::InvalidArgument, Code::Unavailable},  // no such bucket, the clock
-      {Code::TooManyRequests, Code::TooManyRequests},
+      {Code::TooManyRequests, Code::Unavailable},
       {Code::Unavailable, Code::Unavailable},
       {Code::Timeout, Code::Timeout},
       {Code::Corrupt, Code::Corrupt},
