@@ -274,6 +274,29 @@ TEST_F(BucketKeeperTest, AUseIsMarkedOncePerPeriod) {
   run_until([&] { return bucket_.count("put") == 2; });
 }
 
+TEST_F(BucketKeeperTest, ABucketThatTakesNoMarksIsNotAskedWithEveryUse) {
+  bucket_.on_call = [](const std::string& call, const std::string&) -> std::optional<Error> {
+    if (call != "put") return std::nullopt;
+    return Error{.code = Code::Denied, .origin = Origin::Upstream};
+  };
+  start();
+  index_.add_link("reg.test", kTeam, digest_);
+  put_in_bucket(digest_, bytes_);
+  ASSERT_TRUE(url_of(with_bucket(kTeam), digest_));
+  run_until([&] { return bucket_.count("put") == 1; });
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(url_of(with_bucket(kTeam), digest_));
+  ASSERT_TRUE(bucket_store_.find(digest_));  // comes behind what was asked before
+  EXPECT_EQ(bucket_.count("put"), 1u);
+  // In a minute it is; the failure may be noted while the clock is moved.
+  for (int minutes = 0; bucket_.count("put") < 2; ++minutes) {
+    ASSERT_LT(minutes, 30);
+    clock_.advance(std::chrono::minutes(1));
+    ASSERT_TRUE(url_of(with_bucket(kTeam), digest_));
+    ASSERT_TRUE(bucket_store_.find(digest_));
+    run_for(std::chrono::milliseconds(5));
+  }
+}
+
 TEST_F(BucketKeeperTest, DamageIsRemovedFromTheBucket) {
   start();
   upstream_.put_blob(kTeam, bytes_);

@@ -19,6 +19,7 @@ using namespace std::chrono_literals;
 constexpr std::chrono::seconds kLookEvery{5};
 // Between tries to make up for uploads: doubled each time.
 constexpr std::chrono::seconds kMaxMakeUpPause{60};
+constexpr std::chrono::minutes kMarkAgainAfter{1};
 constexpr std::chrono::hours kEvictEvery{1};
 // Longer than any upload of another process takes.
 constexpr std::chrono::hours kAbandonedAfter{48};
@@ -40,6 +41,7 @@ BucketKeeper::BucketKeeper(const BucketKeeperOptions& options, s3::BucketBlobSto
       log_(log),
       evictor_(bucket, options.limits, spared(options.presign_expiry), clock, log),
       scrubber_(bucket, options.scrub, clock, log),
+      make_up_pause_(kLookEvery),
       is_limited_(options.limits.max_bytes > 0 || options.limits.max_age.count() > 0),
       is_scrubbed_(options.scrub.count() > 0),
       pool_(kAtOnce + 2) {}
@@ -66,7 +68,7 @@ void BucketKeeper::add(Job job) {
     const bool is_upload = job.first == Work::Upload;
     if (jobs_.size() >= kMaxJobs) {
       has_missed_ |= is_upload;
-      if (job.first == Work::Mark) memory_.forget_mark(job.second);
+      if (job.first == Work::Mark) put_off_mark(job.second);
       return;
     }
     if (!waiting_.insert(job).second) return;
@@ -74,6 +76,11 @@ void BucketKeeper::add(Job job) {
     is_upload ? jobs_.push_back(std::move(job)) : jobs_.push_front(std::move(job));
   }
   changed_.notify_all();
+}
+
+// A bucket that takes no marks is not asked to with every use of what is popular.
+void BucketKeeper::put_off_mark(const oci::Digest& digest) {
+  memory_.put_off_mark(digest, clock_.steady() + kMarkAgainAfter, BucketEvictor::kMarkedEvery);
 }
 
 std::optional<BucketKeeper::Job> BucketKeeper::take() {
@@ -157,7 +164,7 @@ void BucketKeeper::do_job(const Job& job) {
       return upload(digest);
     case Work::Mark:
       // What is wrong with the bucket is told by its health.
-      if (!bucket_.mark_used(digest)) memory_.forget_mark(digest);
+      if (!bucket_.mark_used(digest)) put_off_mark(digest);
       return;
     case Work::Check:
       return check(digest);

@@ -70,6 +70,7 @@ class BucketKeeper {
 
   void add(Job job);
   std::optional<Job> take();
+  void put_off_mark(const oci::Digest& digest);
   async::Task<> do_jobs();
   async::Task<> look_after();
   async::Task<> scrub();
@@ -93,7 +94,7 @@ class BucketKeeper {
   BucketEvictor evictor_;
   BucketScrubber scrubber_;
   SteadyTime next_make_up_{};  // by look_after() alone, as is the next
-  std::chrono::seconds make_up_pause_{0};
+  std::chrono::seconds make_up_pause_;
   const bool is_limited_;
   const bool is_scrubbed_;
 

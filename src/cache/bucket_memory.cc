@@ -64,10 +64,11 @@ bool BucketMemory::take_mark(const oci::Digest& digest, SteadyTime now,
   return true;
 }
 
-void BucketMemory::forget_mark(const oci::Digest& digest) {
+void BucketMemory::put_off_mark(const oci::Digest& digest, SteadyTime until,
+                                std::chrono::seconds period) {
   Shard& shard = shard_of(digest);
   const std::lock_guard lock(shard.mutex);
-  shard.marked.erase(digest.str());
+  shard.marked.insert_or_assign(digest.str(), until - period);
 }
 
 }  // namespace fairlead::cache

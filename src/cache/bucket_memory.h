@@ -46,8 +46,8 @@ class BucketMemory {
 
   // Whether a use of now is to be marked: once every `period`. It is taken to be marked then.
   bool take_mark(const oci::Digest& digest, SteadyTime now, std::chrono::seconds period);
-  // It could not be marked after all.
-  void forget_mark(const oci::Digest& digest);
+  // It could not be marked after all: not to be tried before `until`, however often it is used.
+  void put_off_mark(const oci::Digest& digest, SteadyTime until, std::chrono::seconds period);
 
  private:
   struct Noted {

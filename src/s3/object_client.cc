@@ -9,6 +9,7 @@
 #include "s3/question.h"
 #include "s3/refusal.h"
 #include "s3/signer.h"
+#include "upstream/answer.h"
 
 namespace fairlead::s3 {
 namespace {
@@ -114,25 +115,12 @@ milliseconds ObjectClient::patience_for(const Question& question) const {
   return std::max(bucket_.options().timeouts.first_byte, question.patience) + kSmallAnswer;
 }
 
-// The attack, or the broken bucket: an answer that comes byte by byte never stalls and never ends.
 async::Task<Result<std::string>> ObjectClient::read_small(upstream::HttpResponse& response,
                                                           std::size_t limit,
                                                           milliseconds patience) const {
   const SteadyTime deadline = bucket_.clock().steady() + patience;
-  std::string whole;
-  for (;;) {
-    const auto piece = co_await response.read();
-    if (!piece) co_return std::unexpected(piece.error());
-    if (piece->empty()) co_return whole;
-    if (piece->size() > limit - whole.size()) {
-      co_return upstream_error(Code::TooLarge, Retry::No,
-                               "the answer is above " + std::to_string(limit) + " bytes");
-    }
-    whole.append(as_text(*piece));
-    if (bucket_.clock().steady() >= deadline) {
-      co_return upstream_error(Code::Timeout, Retry::Yes, "the answer did not end in time");
-    }
-  }
+  const auto is_late = [this, deadline] { return bucket_.clock().steady() >= deadline; };
+  return upstream::read_whole(response, limit, is_late);
 }
 
 async::Task<Result<std::unique_ptr<upstream::HttpResponse>>> ObjectClient::send(

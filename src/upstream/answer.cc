@@ -27,7 +27,8 @@ std::unexpected<Error> corrupt(std::string context) {
 
 }  // namespace
 
-async::Task<Result<std::string>> read_whole(HttpResponse& response, std::size_t limit) {
+async::Task<Result<std::string>> read_whole(HttpResponse& response, std::size_t limit,
+                                            std::function<bool()> is_late) {
   std::string whole;
   for (;;) {
     const auto piece = co_await response.read();
@@ -38,6 +39,9 @@ async::Task<Result<std::string>> read_whole(HttpResponse& response, std::size_t 
                                "the answer is above " + std::to_string(limit) + " bytes");
     }
     whole.append(as_text(*piece));
+    if (is_late && is_late()) {
+      co_return upstream_error(Code::Timeout, Retry::Yes, "the answer did not end in time");
+    }
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,8 +18,11 @@
 
 namespace fairlead::upstream {
 
-// The whole body; TooLarge above `limit` bytes.
-async::Task<Result<std::string>> read_whole(HttpResponse& response, std::size_t limit);
+// The whole body; TooLarge above `limit` bytes. `is_late` is asked after each piece: Timeout when
+// it says so. The attack, or the broken server: a body that comes byte by byte never stalls and
+// never ends.
+async::Task<Result<std::string>> read_whole(HttpResponse& response, std::size_t limit,
+                                            std::function<bool()> is_late = {});
 
 // The error that an answer other than success stands for: code by status, the upstream's own words
 // (read from at most 64 KiB of body), Retry-After.

@@ -7,8 +7,10 @@
 //   text KEY LIMIT                        -> BYTES
 //   put KEY BYTES TYPE WRITING            ->
 //   remove KEY                            ->
-//   list PREFIX DELIMITER AFTER CONTINUATION MAX -> CONTINUATION, then KEY SIZE or PREFIX "" of
-//   each presign KEY TYPE SECONDS              -> URL begin KEY TYPE WRITING                -> ID
+//   list PREFIX DELIMITER AFTER CONTINUATION MAX
+//                                         -> CONTINUATION, then KEY SIZE or PREFIX "" of each
+//   presign KEY TYPE SECONDS              -> URL
+//   begin KEY TYPE WRITING                -> ID
 //   part KEY ID NUMBER BYTES REPEAT       -> ETAG
 //   complete KEY ID ETAG...               ->  (of the parts 1, 2, ...)
 //   abort KEY ID                          ->
@@ -27,32 +29,18 @@
 #include <sstream>
 
 #include "s3/object_client.h"
+#include "testing/s3_tool.h"
 
 using namespace fairlead;
 using namespace fairlead::s3;
+using fairlead::testing::fail;
+using fairlead::testing::from_hex;
+using fairlead::testing::variable;
 
 namespace {
 
 using Fields = std::vector<std::string>;
 using Answer = Result<Fields>;
-
-[[noreturn]] void fail(const std::string& why) {
-  std::fprintf(stderr, "s3_object_tool: %s\n", why.c_str());
-  std::exit(1);
-}
-
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
-  return value == nullptr ? "" : value;
-}
-
-std::string from_hex(const std::string& digits) {
-  std::string text;
-  for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
-    text += static_cast<char>(std::stoi(digits.substr(i, 2), nullptr, 16));
-  }
-  return text;
-}
 
 std::string to_hex(std::string_view text) {
   constexpr std::string_view kHex = "0123456789abcdef";

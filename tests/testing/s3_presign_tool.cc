@@ -16,29 +16,15 @@
 #include <vector>
 
 #include "s3/signer.h"
+#include "testing/s3_tool.h"
 
 using namespace fairlead;
 using namespace fairlead::s3;
+using fairlead::testing::fail;
+using fairlead::testing::from_hex;
+using fairlead::testing::variable;
 
 namespace {
-
-[[noreturn]] void fail(const std::string& why) {
-  std::fprintf(stderr, "s3_presign_tool: %s\n", why.c_str());
-  std::exit(1);
-}
-
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
-  return value == nullptr ? "" : value;
-}
-
-std::string from_hex(const std::string& digits) {
-  std::string text;
-  for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
-    text += static_cast<char>(std::stoi(digits.substr(i, 2), nullptr, 16));
-  }
-  return text;
-}
 
 std::vector<std::string> fields_of(const std::string& line) {
   std::vector<std::string> fields;
