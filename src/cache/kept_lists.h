@@ -6,6 +6,7 @@
 // policy as for tags.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,6 +36,15 @@ class KeptLists {
                                bool is_complete);
   async::Task<std::optional<std::string>> referrers(Source source, oci::Digest subject,
                                                     FreshnessPolicy policy);
+
+  // What a push or a deletion through us makes of a list that is known; of one that is not it makes
+  // none. A list is never fresh after it: the next request asks the upstream again.
+  async::Task<> add_tag(Source source, std::string tag);
+  async::Task<> remove_tag(Source source, std::string tag);
+  // `manifest` is the text of a manifest with a subject.
+  async::Task<> add_referrer(Source source, oci::Digest subject, oci::Digest digest,
+                             std::string media_type, std::shared_ptr<const std::string> manifest);
+  async::Task<> remove_referrer(Source source, oci::Digest subject, oci::Digest digest);
 
  private:
   async::Task<std::optional<std::string>> find(Source source, std::string name,

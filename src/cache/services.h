@@ -8,6 +8,7 @@
 #include "cache/bookkeeper.h"
 #include "cache/bucket_keeper.h"
 #include "cache/fill_table.h"
+#include "cache/kept_uploads.h"
 #include "cache/space_signal.h"
 #include "cache/tag_checks.h"
 #include "index/index.h"
@@ -28,6 +29,7 @@ struct Services {
   const Clock& clock;
   telemetry::Log& log;
   BucketKeeper* bucket = nullptr;  // null: there is no cache.s3
+  KeptUploads* uploads = nullptr;  // null: what is pushed is not kept
 };
 
 }  // namespace fairlead::cache

@@ -3,12 +3,15 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "upstream/body.h"
 #include "upstream/options.h"
 
 namespace fairlead::upstream {
@@ -27,12 +30,17 @@ class Headers {
 };
 
 struct HttpRequest {
-  std::string method = "GET";  // GET, HEAD, POST, PUT or DELETE
+  std::string method = "GET";  // GET, HEAD, POST, PUT, PATCH or DELETE
   std::string url;             // absolute, http or https
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;  // of a POST or PUT
   // Instead of `body`: where one of many megabytes goes out in several attempts.
   std::shared_ptr<const std::string> shared_body{};
+  // Instead of both, of a POST, PUT or PATCH: sent as it comes, once, over HTTP/1.1. Nothing is
+  // read of it before the server wants it (100 Continue), or has said nothing for a second. Where
+  // it ends in an error, the request is cut off.
+  std::shared_ptr<Body> stream{};
+  std::optional<std::uint64_t> stream_length{};  // bytes; nullopt: chunked
   Timeouts timeouts;
   std::string ca_file;     // PEM, instead of the system's; empty: SSL_CERT_FILE or the system's
   std::string proxy;       // empty: from the environment

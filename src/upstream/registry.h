@@ -23,9 +23,10 @@
 #include <string>
 
 #include "async/task.h"
-#include "base/bytes.h"
 #include "base/error.h"
 #include "oci/digest.h"
+#include "upstream/body.h"
+#include "upstream/change.h"
 #include "upstream/quota.h"
 
 namespace fairlead::upstream {
@@ -35,16 +36,6 @@ struct ContentHead {
   std::optional<std::uint64_t> size;  // bytes of the whole content, claimed
   std::string media_type;             // without parameters; empty when absent
   std::string etag;                   // as sent, quotes included; empty when absent
-};
-
-// The bytes of an answer, in order.
-class Body {
- public:
-  virtual ~Body() = default;  // cancels what has not been read
-
-  // The next piece, at most 256 KiB, valid until the next read; empty at the end. An error is
-  // final. One read at a time; the Body must outlive it.
-  virtual async::Task<Result<ByteView>> read() = 0;
 };
 
 struct Download {
@@ -106,6 +97,21 @@ class Registry {
                                                                        oci::Digest /*digest*/,
                                                                        std::string /*media_type*/) {
     co_return std::nullopt;
+  }
+
+  // Asks for something to be changed, and gives what the registry says to it; of the registry
+  // itself, never of a mirror. An error where it did not come to an answer of the registry's own:
+  // an outage, a refusal of whom we ask as (Unauthorized, Denied, TooManyRequests), or Unsupported:
+  // it is only read here.
+  virtual async::Task<Result<ChangeAnswer>> change(Change /*change*/) {
+    co_return upstream_error(Code::Unsupported, Retry::No, "it is only read here");
+  }
+
+  // One page of the names of all its repositories (/v2/_catalog), which many registries do not
+  // tell: NotFound, Unauthorized, Denied, Unsupported. `query` is raw.
+  virtual async::Task<Result<Document>> list_repositories(std::string /*query*/,
+                                                          std::size_t /*limit*/) {
+    co_return upstream_error(Code::Unsupported, Retry::No, "it tells no repositories");
   }
 
   // What the registry last told of our quota with it; nullopt: nothing.
