@@ -54,23 +54,30 @@ std::unique_ptr<index::SqliteIndex> open_index(const std::string& directory, tel
   return std::move(*index);
 }
 
-// The keys of our tokens: the configured ones, or one that is made once and kept with the cache.
-std::unique_ptr<auth::SealedTokens> open_tokens(const config::Config& config, telemetry::Log& log) {
+// The keys of all that we seal: the configured ones, or one that is made once and kept with the
+// cache.
+std::optional<std::vector<Secret>> open_keys(const config::Config& config, telemetry::Log& log) {
   std::vector<Secret> keys = config.auth.keys;
   if (keys.empty()) {
     auto made = auth::read_or_make_token_key(config.cache.directory + "/token.key");
     if (!made) {
       log.error(made.error().context);
-      return nullptr;
+      return std::nullopt;
     }
     keys.push_back(*std::move(made));
   }
+  return keys;
+}
+
+// What seals with these keys.
+template <class Sealing>
+std::unique_ptr<Sealing> sealing_with(const std::vector<Secret>& keys, telemetry::Log& log) {
   auto parsed = auth::TokenKeys::parse(keys);
   if (!parsed) {
     log.error(parsed.error().context);
     return nullptr;
   }
-  return std::make_unique<auth::SealedTokens>(*std::move(parsed));
+  return std::make_unique<Sealing>(*std::move(parsed));
 }
 
 std::unique_ptr<auth::JwtIssuers> open_issuers(const config::Config& config, const Clock& clock,
@@ -98,8 +105,12 @@ std::optional<Opened> open_all(const config::Config& config, const Clock& clock,
   if (!opened.store) return std::nullopt;
   opened.index = open_index(config.cache.directory, log);
   if (!opened.index) return std::nullopt;
-  opened.sealed = open_tokens(config, log);
+  const auto keys = open_keys(config, log);
+  if (!keys) return std::nullopt;
+  opened.sealed = sealing_with<auth::SealedTokens>(*keys, log);
   if (!opened.sealed) return std::nullopt;
+  opened.uploads = sealing_with<auth::UploadSessions>(*keys, log);
+  if (!opened.uploads) return std::nullopt;
   opened.issuers = open_issuers(config, clock, log);
   if (!opened.issuers) return std::nullopt;
   opened.buckets = open_buckets_of(config, clock, log);

@@ -8,6 +8,7 @@
 #include "app/buckets.h"
 #include "auth/jwt_issuers.h"
 #include "auth/sealed_token.h"
+#include "auth/upload_sessions.h"
 #include "base/clock.h"
 #include "config/config.h"
 #include "index/sqlite_index.h"
@@ -20,6 +21,7 @@ struct Opened {
   std::unique_ptr<store::DiskBlobStore> store;
   std::unique_ptr<index::SqliteIndex> index;
   std::unique_ptr<auth::SealedTokens> sealed;
+  std::unique_ptr<auth::UploadSessions> uploads;
   std::unique_ptr<auth::JwtIssuers> issuers;
   std::unique_ptr<Buckets> buckets;
 };

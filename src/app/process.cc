@@ -115,6 +115,7 @@ class Process {
         store_(std::move(opened.store)),
         index_(std::move(opened.index)),
         sealed_(std::move(opened.sealed)),
+        uploads_(std::move(opened.uploads)),
         issuers_(std::move(opened.issuers)),
         buckets_(std::move(opened.buckets)),
         readiness_(readiness_of(*buckets_)),
@@ -147,6 +148,10 @@ class Process {
       bucket_care_ = std::make_unique<BucketCare>(config, *buckets_->of_cache, *store_, *index_,
                                                   bookkeeper_, clock_, log_);
       services_.bucket = &bucket_care_->keeper();
+    }
+    if (config.cache.write_through) {
+      kept_uploads_ = std::make_unique<cache::KeptUploads>(services_);
+      services_.uploads = kept_uploads_.get();
     }
     std::vector<http::Handler> handlers;
     for (std::size_t i = 0; i < workers_.size(); ++i) {
@@ -220,6 +225,7 @@ class Process {
     parts->admission = std::make_unique<gateway::Admission>(gateway::Admission{
         .policy = policy_,
         .sealed = *sealed_,
+        .uploads = *uploads_,
         .users = users_.get(),
         .throttle = throttle_,
         .rights = rights_,
@@ -304,6 +310,7 @@ class Process {
   std::unique_ptr<store::DiskBlobStore> store_;
   std::unique_ptr<index::SqliteIndex> index_;
   std::unique_ptr<auth::SealedTokens> sealed_;
+  std::unique_ptr<auth::UploadSessions> uploads_;
   std::unique_ptr<auth::JwtIssuers> issuers_;
   std::unique_ptr<Buckets> buckets_;
   gateway::Readiness readiness_;
@@ -330,6 +337,7 @@ class Process {
   std::unique_ptr<BucketCare> bucket_care_;  // null: there is no cache.s3
   async::BlockingPool pool_;            // its work ends on the workers' loops: it goes before them
   std::unique_ptr<auth::Users> users_;  // null: there are none
+  std::unique_ptr<cache::KeptUploads> kept_uploads_;  // null: what is pushed is not kept
   std::vector<std::unique_ptr<WorkerParts>> parts_;
   control::CacheControl control_{services_};
   std::unique_ptr<http::Server> server_;

@@ -7,6 +7,7 @@
 
 #include "cache/filler.h"
 #include "cache/knowledge.h"
+#include "cache/resolver.h"
 
 namespace fairlead::cache {
 namespace {
@@ -241,6 +242,17 @@ async::Task<Result<upstream::ContentHead>> Fetcher::describe(Source source, oci:
     }
   }
   co_return co_await ask(source, digest);
+}
+
+async::Task<Result<upstream::ContentHead>> Fetcher::describe_anew(Source source,
+                                                                  oci::Digest digest) {
+  auto told = co_await ask(source, digest);
+  if (told) co_return told;
+  if (told.error().code == Code::NotFound) {
+    services_.index.remove_link(source.registry_name, source.repository, digest);
+  }
+  if (!is_no_answer(told.error())) co_return told;
+  co_return co_await describe(std::move(source), std::move(digest));
 }
 
 }  // namespace fairlead::cache

@@ -40,6 +40,10 @@ class Fetcher {
   // What is known of it, without its bytes: from the store and the index, else by HEAD.
   async::Task<Result<upstream::ContentHead>> describe(Source source, oci::Digest digest);
 
+  // The same by HEAD, and only where the upstream does not answer what is known. For who wants to
+  // know whether to push it: what the registry has lost meanwhile must be pushed again.
+  async::Task<Result<upstream::ContentHead>> describe_anew(Source source, oci::Digest digest);
+
  private:
   async::Task<Result<std::optional<Content>>> stored(const Source& source,
                                                      const oci::Digest& digest);

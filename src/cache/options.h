@@ -18,6 +18,7 @@ struct CacheOptions {
   std::chrono::milliseconds max_age{0};                    // since the last use; 0: no limit
   std::vector<ImagePattern> keep;                          // what eviction leaves alone
   std::chrono::milliseconds scrub{std::chrono::days(30)};  // all is read once in it; 0: never
+  bool write_through = true;                               // what is pushed is kept, too
   FreshnessPolicy freshness;                               // routes may say otherwise
 };
 

@@ -75,6 +75,9 @@ void read_cache(Section& cache, Config& config) {
   cache.duration("stale_if_error", out.freshness.stale_if_error, 0ms, kMaxDuration);
   cache.duration("not_found_for", out.freshness.not_found_for, 0ms, 1h);
   cache.duration("scrub", out.scrub, 0ms, kMaxDuration);
+  if (const auto kept = cache.find("write_through")) {
+    out.write_through = kept->boolean().value_or(out.write_through);
+  }
   if (const auto keep = cache.find("keep")) read_keep(*keep, config.registries, out.keep);
   if (const auto index = cache.find("index")) read_index(*index);
   cache.section("s3",

@@ -84,6 +84,32 @@ std::string key_of_route(const std::vector<routing::RouteOptions>& routes, std::
   return "routes[" + std::to_string(std::distance(routes.begin(), at)) + "]";
 }
 
+// Routes that let something be written: there must be somebody to write to; and it is worth a word
+// when that is for whoever comes.
+void check_writable_routes(const Config& config, Reading& reading) {
+  const auth::Actions writing{oci::Action::Push, oci::Action::Delete};
+  for (const routing::RouteOptions& route : config.routes) {
+    const auth::Actions open = route.policy.allow & writing;
+    if (open.empty() || reading.is_full()) continue;
+    const std::string key = key_of_route(config.routes, route.line) + ".allow";
+    const std::string name = route.to.substr(0, route.to.find('/'));
+    const auto registry =
+        std::ranges::find(config.registries, name, &upstream::RegistryOptions::name);
+    if (registry != config.registries.end() && registry->url.empty()) {
+      reading.problems.push_back({reading.file, route.line, key,
+                                  "registry " + in_quotes(name) +
+                                      " has no url: its bucket is only read, so nothing can be "
+                                      "pushed or deleted"});
+    }
+    const auth::Actions anonymous =
+        open & route.policy.anonymous.value_or(config.auth.policy.anonymous);
+    if (anonymous.empty()) continue;
+    reading.warnings.push_back({reading.file, route.line, key,
+                                "whoever reaches this may " + to_string(anonymous) +
+                                    " here, without credentials"});
+  }
+}
+
 // What the Router says of a route that could not be read whole, or of the default routes to a
 // registry with an unusable name, follows from a problem that is told already.
 void check_routes(const Config& config, Reading& reading) {
@@ -137,6 +163,7 @@ Loaded parse(std::string_view text, std::string_view file_name, const Overrides&
     }
   }
   check_routes(out, reading);
+  check_writable_routes(out, reading);
   if (!reading.problems.empty()) {
     sort_by_place(reading.problems, reading.file);
     return std::unexpected(std::move(reading.problems));

@@ -12,16 +12,10 @@ using namespace std::chrono_literals;
 using routing::RouteOptions;
 
 constexpr std::size_t kMaxRoutes = 10'000;
-constexpr std::size_t kMaxActions = 16;
 constexpr std::chrono::hours kMaxDuration{24 * 3650};
 
 auth::Actions read_allow(const Value& allow) {
   const auth::Actions actions = read_actions(allow);
-  for (const Value& item : allow.items(kMaxActions)) {
-    const auto action = item.text();
-    if (action == "push" || action == "delete")
-      item.problem(*action + " " + std::string(kNotBuilt));
-  }
   if (!actions.has(oci::Action::Pull)) {
     allow.problem("must hold pull: a route that allows nothing is no route");
   }

@@ -10,6 +10,7 @@
 #include "auth/login_throttle.h"
 #include "auth/policy.h"
 #include "auth/sealed_token.h"
+#include "auth/upload_sessions.h"
 #include "auth/users.h"
 #include "base/clock.h"
 #include "gateway/client_limits.h"
@@ -25,6 +26,7 @@ struct Admission {
   // Shared by all workers.
   const auth::Policy& policy;
   const auth::SealedTokens& sealed;
+  const auth::UploadSessions& uploads;
   auth::Users* users;  // null: there are none
   auth::LoginThrottle& throttle;
   RelayRights& rights;

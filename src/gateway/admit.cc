@@ -109,19 +109,30 @@ async::Task<> Gateway::respond_unrouted(Exchange& exchange, const routing::Unrou
   co_await respond_error(exchange, 404, oci::ErrorCode::NameUnknown, "no route for this name");
 }
 
+auth::Wish Gateway::wish_of(const Exchange& exchange, const routing::Target& target,
+                            oci::Action action) const {
+  const routing::RoutePolicy& policy = *target.policy;
+  return {.repository = target.name,
+          .action = action,
+          .route_allows = policy.allow,
+          .route_anonymous = policy.anonymous,
+          .is_capability = policy.is_capability,
+          .is_relayed = admission_.relayed.contains(target.registry),
+          .relayed = exchange.caller->relayed_to(target.registry, target.remote_repository)};
+}
+
+bool Gateway::may(const Exchange& exchange, const routing::Target& target,
+                  oci::Action action) const {
+  return auth::authorize(admission_.policy, *exchange.caller, wish_of(exchange, target, action))
+      .has_value();
+}
+
 // nullopt: answered.
 async::Task<std::optional<auth::Grant>> Gateway::authorize(Exchange& exchange) {
   const routing::Target& target = exchange.target;
   const routing::RoutePolicy& policy = *target.policy;
-  auto grant = auth::authorize(
-      admission_.policy, *exchange.caller,
-      {.repository = target.name,
-       .action = exchange.operation.action,
-       .route_allows = policy.allow,
-       .route_anonymous = policy.anonymous,
-       .is_capability = policy.is_capability,
-       .is_relayed = admission_.relayed.contains(target.registry),
-       .relayed = exchange.caller->relayed_to(target.registry, target.remote_repository)});
+  auto grant = auth::authorize(admission_.policy, *exchange.caller,
+                               wish_of(exchange, target, exchange.operation.action));
   if (!grant) {
     co_await respond_not_granted(exchange, grant.error());
     const auto decision = admission_.policy.decide(*exchange.caller, target.name, policy.anonymous);
@@ -172,7 +183,8 @@ async::Task<Result<void>> Gateway::confirm_right(Exchange& exchange) {
   const std::string& repository = exchange.target.remote_repository;
   const bool is_content =
       operation.kind == oci::Kind::Manifest || operation.kind == oci::Kind::Blob;
-  if (!is_content || has_right(exchange)) co_return Result<void>{};
+  const bool is_pull = operation.action == oci::Action::Pull;
+  if (!is_content || !is_pull || has_right(exchange)) co_return Result<void>{};
   auto head = operation.kind == oci::Kind::Blob
                   ? co_await exchange.registry->head_blob(repository, *operation.reference.digest)
                   : co_await exchange.registry->head_manifest(

@@ -47,6 +47,7 @@ async::Task<> Gateway::handle(const http::Request& request, http::Responder& res
   auto& record = exchange.record;
   record.status = responder.status();
   record.bytes = responder.body_bytes();
+  record.received = responder.received_bytes();
   record.duration = std::chrono::steady_clock::now() - exchange.started;
   if (!responder.has_ended() && record.error.empty()) record.error = "the client is gone";
   telemetry::write(log_, record);
@@ -83,7 +84,7 @@ async::Task<> Gateway::serve_registry(Exchange& exchange) {
     conceal_what_is_unknown(exchange);
     auto& wrong = parsed.error();
     if (wrong.status == 405) {
-      co_return co_await respond_method_not_allowed(exchange, "GET, HEAD");
+      co_return co_await respond_method_not_allowed(exchange, wrong.allowed);
     }
     co_return co_await respond_error(exchange, wrong.status, wrong.code, std::move(wrong.message));
   }
@@ -91,12 +92,7 @@ async::Task<> Gateway::serve_registry(Exchange& exchange) {
   const auto& operation = exchange.operation;
 
   // Route.
-  auto target = router_.route({.host = without_port(exchange.authority),
-                               .authority = exchange.authority,
-                               .name_space = operation.name_space == exchange.authority
-                                                 ? std::string_view()
-                                                 : std::string_view(operation.name_space),
-                               .repository = operation.repository});
+  auto target = route(exchange, operation.repository);
   if (target) {
     exchange.target = std::move(*target);
     exchange.record.registry = exchange.target.registry;
@@ -119,23 +115,37 @@ async::Task<> Gateway::serve_registry(Exchange& exchange) {
   co_await serve_operation(exchange, *grant);
 }
 
+std::expected<routing::Target, routing::Unrouted> Gateway::route(
+    const Exchange& exchange, std::string_view repository) const {
+  const std::string_view name_space = exchange.operation.name_space;
+  return router_.route({.host = without_port(exchange.authority),
+                        .authority = exchange.authority,
+                        .name_space = name_space == exchange.authority ? "" : name_space,
+                        .repository = repository});
+}
+
 async::Task<> Gateway::serve_operation(Exchange& exchange, const auth::Grant& grant) {
+  const oci::Action action = exchange.operation.action;
   switch (exchange.operation.kind) {
     case oci::Kind::Manifest:
+      if (action == oci::Action::Push) co_return co_await push_manifest(exchange, grant);
+      if (action == oci::Action::Delete) co_return co_await delete_content(exchange, grant);
       co_return co_await pull_manifest(exchange, grant);
     case oci::Kind::Blob:
+      if (action == oci::Action::Delete) co_return co_await delete_content(exchange, grant);
       co_return co_await pull_blob(exchange, grant);
+    case oci::Kind::UploadStart:
+      co_return co_await start_upload(exchange, grant);
+    case oci::Kind::Upload:
+      co_return co_await continue_upload(exchange, grant);
     case oci::Kind::Tags:
       co_return co_await list_tags(exchange, grant);
     case oci::Kind::Referrers:
       co_return co_await list_referrers(exchange, grant);
     case oci::Kind::Ping:
     case oci::Kind::Catalog:
-    case oci::Kind::UploadStart:
-    case oci::Kind::Upload:
-      break;
+      break;  // answered before
   }
-  co_await respond_method_not_allowed(exchange, "GET, HEAD");
 }
 
 // What the log says of a request, without the name of a capability.

@@ -9,10 +9,12 @@
 //   redirect   or where the client may get it by itself      redirect.cc
 //   fetch      digest -> content: hit, join or fill          pull.cc
 //   respond    whole, range or 304                           respond.cc
+//   pass on    what is pushed or deleted, and follow it      push.cc, upload.cc
 //   record     one line, whatever happened                   gateway.cc
 #pragma once
 
 #include <chrono>
+#include <expected>
 #include <functional>
 #include <map>
 #include <optional>
@@ -20,6 +22,8 @@
 
 #include "async/task.h"
 #include "auth/authorizer.h"
+#include "auth/upload_sessions.h"
+#include "cache/changes.h"
 #include "cache/fetcher.h"
 #include "cache/kept_lists.h"
 #include "cache/resolver.h"
@@ -59,6 +63,7 @@ class Gateway {
         fetcher_(cache.services),
         resolver_(cache.services),
         lists_(cache.services),
+        changes_(cache.services),
         freshness_(cache.freshness),
         log_(cache.services.log) {}
 
@@ -69,6 +74,8 @@ class Gateway {
   async::Task<> dispatch(Exchange& exchange);
   async::Task<> serve_registry(Exchange& exchange);
   async::Task<> serve_operation(Exchange& exchange, const auth::Grant& grant);
+  [[nodiscard]] std::expected<routing::Target, routing::Unrouted> route(
+      const Exchange& exchange, std::string_view repository) const;
   void conceal(Exchange& exchange) const;
   void conceal_what_is_unknown(Exchange& exchange) const;
 
@@ -81,6 +88,11 @@ class Gateway {
   async::Task<> respond_not_granted(Exchange& exchange, auth::Refusal refusal);
   async::Task<> respond_unrouted(Exchange& exchange, const routing::Unrouted& unrouted);
   async::Task<> answer_ping(Exchange& exchange);
+  [[nodiscard]] auth::Wish wish_of(const Exchange& exchange, const routing::Target& target,
+                                   oci::Action action) const;
+  // For what is not the exchange's own operation.
+  [[nodiscard]] bool may(const Exchange& exchange, const routing::Target& target,
+                         oci::Action action) const;
   void relay(Exchange& exchange);
   async::Task<Result<void>> confirm_right(Exchange& exchange);
   [[nodiscard]] bool has_right(const Exchange& exchange) const;
@@ -98,6 +110,26 @@ class Gateway {
   [[nodiscard]] cache::FreshnessPolicy policy_of(const Exchange& exchange) const;
   [[nodiscard]] cache::Source content_source(const Exchange& exchange,
                                              cache::ContentKind kind) const;
+
+  // push.cc
+  async::Task<> push_manifest(Exchange& exchange, const auth::Grant& grant);
+  async::Task<> delete_content(Exchange& exchange, const auth::Grant& grant);
+
+  // upload.cc
+  struct Mount {
+    oci::Digest digest;
+    std::string from;  // the registry's own name
+  };
+  async::Task<> start_upload(Exchange& exchange, const auth::Grant& grant);
+  async::Task<> continue_upload(Exchange& exchange, const auth::Grant& grant);
+  [[nodiscard]] std::optional<Mount> mount_of(const Exchange& exchange) const;
+  void add_body(Exchange& exchange, const std::string& upload, upstream::Change& change);
+  async::Task<> respond_upload_begun(Exchange& exchange, Result<upstream::ChangeAnswer> answer,
+                                     std::optional<oci::Digest> digest);
+  async::Task<> respond_session(Exchange& exchange, const upstream::ChangeAnswer& answer,
+                                auth::UploadSession session);
+  async::Task<> respond_blob_pushed(Exchange& exchange, const upstream::ChangeAnswer& answer,
+                                    std::string upload, std::optional<oci::Digest> digest);
 
   // redirect.cc
   async::Task<bool> redirect(Exchange& exchange, const cache::Source& source,
@@ -127,6 +159,7 @@ class Gateway {
   cache::Fetcher fetcher_;
   cache::Resolver resolver_;
   cache::KeptLists lists_;
+  cache::Changes changes_;
   cache::FreshnessPolicy freshness_;
   telemetry::Log& log_;
 };

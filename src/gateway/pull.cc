@@ -67,7 +67,9 @@ async::Task<> Gateway::pull_by_digest(Exchange& exchange, cache::Source source) 
     if (!checked) co_return co_await respond_refusal(exchange, checked.error());
   }
   if (exchange.operation.is_head) {
-    const auto head = co_await fetcher_.describe(std::move(source), digest);
+    const bool may_push = may(exchange, exchange.target, oci::Action::Push);
+    const auto head = may_push ? co_await fetcher_.describe_anew(std::move(source), digest)
+                               : co_await fetcher_.describe(std::move(source), digest);
     if (!head) co_return co_await respond_error(exchange, head.error());
     co_return co_await respond_description(exchange, *head);
   }

@@ -6,7 +6,7 @@
 #include "cache/freshness.h"
 #include "gateway/challenge.h"
 #include "gateway/condition.h"
-#include "gateway/mapped_name.h"
+#include "gateway/error_meaning.h"
 #include "oci/error_document.h"
 #include "oci/range.h"
 
@@ -14,60 +14,6 @@ namespace fairlead::gateway {
 namespace {
 
 constexpr std::string_view kOctets = "application/octet-stream";
-
-struct Meaning {
-  int status;
-  oci::ErrorCode code;
-};
-
-oci::ErrorCode unknown_thing(oci::Kind kind) {
-  switch (kind) {
-    case oci::Kind::Manifest:
-      return oci::ErrorCode::ManifestUnknown;
-    case oci::Kind::Blob:
-      return oci::ErrorCode::BlobUnknown;
-    default:
-      return oci::ErrorCode::NameUnknown;
-  }
-}
-
-Meaning meaning_to_client(const Error& error, oci::Kind kind) {
-  using oci::ErrorCode;
-  if (error.origin == Origin::Internal && error.code != Code::Cancelled) {
-    return {500, ErrorCode::Unknown};
-  }
-  const bool is_upstream = error.origin == Origin::Upstream;
-  switch (error.code) {
-    case Code::NotFound:
-      return {404, unknown_thing(kind)};
-    // The upstream refuses us, not the caller's credentials: it must not be asked to log in here.
-    case Code::Unauthorized:
-      return is_upstream ? Meaning{403, ErrorCode::Denied} : Meaning{401, ErrorCode::Unauthorized};
-    case Code::Denied:
-      return {403, ErrorCode::Denied};
-    case Code::TooManyRequests:
-      return {429, ErrorCode::TooManyRequests};
-    case Code::Timeout:
-      return {504, ErrorCode::Unavailable};
-    case Code::Cancelled:
-      return {503, ErrorCode::Unavailable};
-    case Code::InvalidArgument:
-      return is_upstream ? Meaning{502, ErrorCode::Unavailable}
-                         : Meaning{400, ErrorCode::Unsupported};
-    case Code::TooLarge:
-      return is_upstream ? Meaning{502, ErrorCode::Unavailable}
-                         : Meaning{413, ErrorCode::SizeInvalid};
-    default:
-      return {502, ErrorCode::Unavailable};
-  }
-}
-
-// In the client's names. A capability has none that may be shown.
-std::string shown_to_client(const Exchange& exchange, const Error& error) {
-  const bool is_secret = exchange.target.policy != nullptr && exchange.target.policy->is_capability;
-  return rename_in_text(error.context, exchange.target.remote_repository,
-                        is_secret ? "this repository" : exchange.operation.repository);
-}
 
 void add_content_fields(http::ResponseHead& head, const Exchange& exchange,
                         const oci::Digest& digest, const std::string& media_type) {
@@ -181,9 +127,9 @@ async::Task<> respond_error(Exchange& exchange, const Error& error) {
   if (is_for_caller) {
     // The upstream wants to know who the caller is, or no longer takes what it gave them.
     const auto why = exchange.registry_of_caller ? TokenError::InvalidToken : TokenError::None;
-    co_return co_await respond_unauthorized(exchange, why, shown_to_client(exchange, error));
+    co_return co_await respond_unauthorized(exchange, why, shown_to_client(exchange, error.context));
   }
-  const Meaning meaning = meaning_to_client(error, exchange.operation.kind);
+  const Meaning meaning = meaning_of(error, exchange.operation.kind);
   exchange.record.error = error.context;
   auto head = make_head(exchange, meaning.status);
   head.add("Content-Type", "application/json");
@@ -195,8 +141,22 @@ async::Task<> respond_error(Exchange& exchange, const Error& error) {
   // What failed inside is for the log, where the id leads to it.
   const std::string message = meaning.status == 500
                                   ? "internal error; the gateway's log tells more under this id"
-                                  : shown_to_client(exchange, error);
+                                  : shown_to_client(exchange, error.context);
   const std::string body = oci::write_error_document(meaning.code, message, exchange.record.id);
+  co_await exchange.responder.send(std::move(head), body);
+}
+
+async::Task<> respond_refused_change(Exchange& exchange, const upstream::ChangeAnswer& refusal) {
+  const Meaning meaning = meaning_of(refusal, exchange.operation.kind);
+  std::string message = refusal.error && !refusal.error->message.empty()
+                            ? refusal.error->message
+                            : "the registry answered " + std::to_string(refusal.status);
+  exchange.record.error = message;
+  auto head = make_head(exchange, meaning.status);
+  head.add("Content-Type", "application/json");
+  if (!refusal.range.empty()) head.add("Range", refusal.range);
+  const std::string body = oci::write_error_document(
+      meaning.code, shown_to_client(exchange, message), exchange.record.id);
   co_await exchange.responder.send(std::move(head), body);
 }
 
@@ -273,6 +233,10 @@ async::Task<> respond_redirect(Exchange& exchange, const oci::Digest& digest,
 void note_stale(Exchange& exchange) {
   exchange.record.freshness = cache::to_string(cache::Freshness::Stale);
   exchange.warning = R"(110 - "Response is Stale")";
+}
+
+async::Task<> respond_empty(Exchange& exchange, int status) {
+  co_await exchange.responder.send(make_head(exchange, status), {});
 }
 
 async::Task<> respond_text(Exchange& exchange, int status, std::string_view media_type,

@@ -37,6 +37,9 @@ async::Task<> respond_refused(Exchange& exchange, std::string message);
 // What an error of any layer means to the client.
 async::Task<> respond_error(Exchange& exchange, const Error& error);
 
+// What a registry refused to change, as it said itself.
+async::Task<> respond_refused_change(Exchange& exchange, const upstream::ChangeAnswer& refusal);
+
 // What HEAD gets: everything but the bytes.
 async::Task<> respond_description(Exchange& exchange, const upstream::ContentHead& head);
 
@@ -48,6 +51,9 @@ async::Task<> respond_redirect(Exchange& exchange, const oci::Digest& digest, st
 
 // The bytes, whole, a range of them or 304, as the request's conditions say.
 async::Task<> respond_content(Exchange& exchange, const cache::Content& content);
+
+// A status and no body.
+async::Task<> respond_empty(Exchange& exchange, int status);
 
 async::Task<> respond_text(Exchange& exchange, int status, std::string_view media_type,
                            std::string_view body);

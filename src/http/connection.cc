@@ -368,7 +368,7 @@ async::Task<Result<void>> Responder::end() {
 }
 
 async::Task<Result<std::size_t>> Responder::read_body(
-    MutableByteView into, std::chrono::steady_clock::time_point deadline) {
+    MutableByteView into, std::optional<std::chrono::steady_clock::time_point> deadline) {
   auto& c = connection_;
   if (c.request_.expects_continue && !has_begun_) {
     c.request_.expects_continue = false;
@@ -385,12 +385,16 @@ async::Task<Result<std::size_t>> Responder::read_body(
       co_return client_error(Code::InvalidArgument, std::string(progress.error().reason));
     }
     c.begin_ += progress->consumed;
+    received_bytes_ += progress->produced;
     if (progress->produced > 0) co_return progress->produced;
     if (progress->consumed > 0) continue;
-    c.deadline_ = deadline;
+    const auto until = deadline.value_or(std::chrono::steady_clock::now() + c.limits_.read_stall);
+    c.deadline_ = until;
     const bool is_open = co_await c.receive_more();
     c.deadline_ = Connection::kNever;
-    if (!is_open) co_return client_gone();
+    if (is_open) continue;
+    if (std::chrono::steady_clock::now() < until) co_return client_gone();
+    co_return client_error(Code::Timeout, "the client did not send the rest in time");
   }
 }
 

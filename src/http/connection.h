@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,16 +46,18 @@ class Responder {
   async::Task<Result<void>> end();
 
   // The next bytes of the request's body; 0 at its end. Sends "100 Continue" first where the
-  // client waits for it. At `deadline` the connection is cut (the attack: a body that comes byte by
-  // byte, or never, on as many connections as there may be).
-  async::Task<Result<std::size_t>> read_body(MutableByteView into,
-                                             std::chrono::steady_clock::time_point deadline =
-                                                 std::chrono::steady_clock::time_point::max());
+  // client waits for it. At `deadline`, else after Limits::read_stall without a byte, the
+  // connection is cut (the attack: a body that comes byte by byte, or never, on as many connections
+  // as there may be).
+  async::Task<Result<std::size_t>> read_body(
+      MutableByteView into,
+      std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt);
 
   [[nodiscard]] bool has_begun() const { return has_begun_; }
   [[nodiscard]] bool has_ended() const { return has_ended_; }
   [[nodiscard]] int status() const { return status_; }                    // 0 before the head
   [[nodiscard]] std::uint64_t body_bytes() const { return body_bytes_; }  // sent so far
+  [[nodiscard]] std::uint64_t received_bytes() const { return received_bytes_; }  // by read_body
 
  private:
   friend class Connection;
@@ -68,6 +71,7 @@ class Responder {
   bool is_chunked_ = false;
   int status_ = 0;
   std::uint64_t body_bytes_ = 0;
+  std::uint64_t received_bytes_ = 0;
   // False: there is no room for `bytes` more in the promised length.
   bool take(std::uint64_t bytes);
   std::optional<std::uint64_t> remaining_;  // of the promised Content-Length

@@ -31,6 +31,7 @@ struct Limits {
   std::chrono::seconds header_time{10};  // to receive one request head, TLS handshake included
   std::chrono::seconds idle_time{75};    // between two requests of a connection
   std::chrono::seconds write_stall{60};  // a client that takes no byte for so long is cut
+  std::chrono::seconds read_stall{60};   // one that sends no byte of a body it has promised, too
   std::chrono::milliseconds drain{std::chrono::seconds(30)};  // for requests in flight at shutdown
 };
 

@@ -79,6 +79,21 @@ std::optional<Endpoint> find_endpoint(std::string_view path) {
   return std::nullopt;
 }
 
+std::string_view methods_of(Kind kind) {
+  switch (kind) {
+    case Kind::Manifest:
+      return "GET, HEAD, PUT, DELETE";
+    case Kind::Blob:
+      return "GET, HEAD, DELETE";
+    case Kind::UploadStart:
+      return "POST";
+    case Kind::Upload:
+      return "GET, HEAD, PATCH, PUT, DELETE";
+    default:
+      return "GET, HEAD";
+  }
+}
+
 // What `method` does at an endpoint; nullopt when the endpoint has no such method.
 std::optional<Action> find_action(Kind kind, std::string_view method) {
   const bool is_read = method == "GET" || method == "HEAD";
@@ -185,7 +200,11 @@ std::expected<Operation, OperationError> parse_operation(std::string_view method
   if (!endpoint) return refuse_endpoint();
 
   const auto action = find_action(endpoint->kind, method);
-  if (!action) return refuse(405, ErrorCode::Unsupported, "the endpoint has no such method");
+  if (!action) {
+    auto refused = refuse(405, ErrorCode::Unsupported, "the endpoint has no such method");
+    refused.error().allowed = methods_of(endpoint->kind);
+    return refused;
+  }
 
   Operation operation{.kind = endpoint->kind, .action = *action, .is_head = method == "HEAD"};
   if (endpoint->kind != Kind::Ping && endpoint->kind != Kind::Catalog) {

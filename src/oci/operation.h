@@ -82,6 +82,7 @@ struct OperationError {
   int status = 400;  // 400, 404 (no such endpoint), 405 (method)
   ErrorCode code = ErrorCode::Unsupported;
   std::string message;
+  std::string_view allowed{};  // of 405: the methods that there are ("GET, HEAD")
 };
 
 // `target` is the request-target in origin form, beginning with "/v2" (query included).

@@ -28,6 +28,8 @@ std::string_view to_string(Outcome outcome) {
       return "stream";
     case Outcome::Redirect:
       return "redirect";
+    case Outcome::Push:
+      return "push";
   }
   return "none";
 }
@@ -47,6 +49,9 @@ void write(Log& log, const AccessRecord& record) {
   add_text("target", record.target);
   fields.push_back({"status", std::int64_t{record.status}});
   fields.push_back({"bytes", static_cast<std::int64_t>(record.bytes)});
+  if (record.received > 0) {
+    fields.push_back({"received", static_cast<std::int64_t>(record.received)});
+  }
   fields.push_back({"duration_ms", milliseconds(record.duration)});
   if (record.first_byte) fields.push_back({"first_byte_ms", milliseconds(*record.first_byte)});
   fields.push_back({"outcome", to_string(record.outcome)});

@@ -20,6 +20,7 @@ enum class Outcome {
   Fill,      // from a fill that this request began
   Stream,    // passed through, not kept
   Redirect,  // the client was sent to where they lie
+  Push,      // what the client sent was taken by the registry
 };
 
 std::string_view to_string(Outcome outcome);
@@ -36,6 +37,7 @@ struct AccessRecord {
   std::string user_agent;
   int status = 0;
   std::uint64_t bytes = 0;  // of the body, sent
+  std::uint64_t received = 0;  // of the request's body
   Outcome outcome = Outcome::None;
   std::string_view freshness;       // of a tag: "fresh", "checked", "stale", "held"; empty: no tag
   std::string registry;             // empty: not routed

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pushing manifests, and deleting what was pushed (OCI distribution-spec 1.1, "Pushing Manifests",
+// "Content Management"). What the registry has confirmed takes effect in the cache before the client
+// hears of it. Blobs: upload.cc.
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gateway/client_body.h"
+#include "gateway/error_meaning.h"
+#include "gateway/gateway.h"
+#include "gateway/respond.h"
+#include "oci/manifest.h"
+#include "oci/query.h"
+
+namespace fairlead::gateway {
+namespace {
+
+constexpr std::chrono::minutes kMaxManifestTime{5};
+
+Error too_large() {
+  return client_error(Code::TooLarge, "a manifest may have 4 MiB at most").error();
+}
+
+// A manifest goes on whole: the registry may have to be sent it twice, and its digest is needed.
+async::Task<Result<std::string>> read_manifest(Exchange& exchange) {
+  if (body_length(exchange.request).value_or(0) > oci::kMaxManifestSize) {
+    co_return std::unexpected(too_large());
+  }
+  const auto deadline = std::chrono::steady_clock::now() + kMaxManifestTime;
+  ClientBody body(exchange.responder);
+  std::string text;
+  for (;;) {
+    const auto piece = co_await body.read();
+    if (!piece) co_return std::unexpected(piece.error());
+    if (piece->empty()) co_return text;
+    if (text.size() + piece->size() > oci::kMaxManifestSize) {
+      co_return std::unexpected(too_large());
+    }
+    text += as_text(*piece);
+    if (std::chrono::steady_clock::now() > deadline) {
+      co_return client_error(Code::Timeout, "the manifest did not come in time");
+    }
+  }
+}
+
+std::string with_query(std::string path, std::string_view query) {
+  if (!query.empty()) path.append("?").append(query);
+  return path;
+}
+
+// Which tags mean it now: the one it was pushed by, and those that the registry says it took of the
+// ones that were asked for by `tag` parameters.
+std::vector<std::string> tags_of(const oci::Operation& operation,
+                                 const upstream::ChangeAnswer& answer) {
+  std::vector<std::string> tags;
+  if (!operation.reference.is_digest()) tags.push_back(operation.reference.text);
+  for (oci::QueryReader reader(operation.query); reader.next();) {
+    const auto tag = reader.has_name("tag") ? reader.value() : std::nullopt;
+    if (tag && std::ranges::find(answer.tags, *tag) != answer.tags.end()) tags.push_back(*tag);
+  }
+  return tags;
+}
+
+}  // namespace
+
+async::Task<> Gateway::push_manifest(Exchange& exchange, const auth::Grant&) {
+  const auto& operation = exchange.operation;
+  auto read = co_await read_manifest(exchange);
+  if (!read) co_return co_await respond_error(exchange, read.error());
+  const auto text = std::make_shared<const std::string>(*std::move(read));
+
+  const std::string content_type(exchange.request.find("Content-Type"));
+  const auto answer = co_await exchange.registry->change(
+      {.method = "PUT",
+       .repository = exchange.target.remote_repository,
+       .path = with_query("manifests/" + operation.reference.text, operation.query),
+       .content_type = content_type,
+       .whole = text});
+  if (!answer) co_return co_await respond_error(exchange, answer.error());
+  if (!answer->is_success()) co_return co_await respond_refused_change(exchange, *answer);
+
+  const auto told = oci::Digest::parse(answer->digest);
+  const auto algorithm = operation.reference.digest ? operation.reference.digest->algorithm()
+                         : told                     ? told->algorithm()
+                                                    : oci::DigestAlgorithm::Sha256;
+  const oci::Digest digest = oci::digest_of(algorithm, as_byte_view(*text));
+  co_await changes_.manifest_pushed(content_source(exchange, cache::ContentKind::Manifest),
+                                    {.digest = digest,
+                                     .media_type = oci::bare_media_type(content_type),
+                                     .text = text,
+                                     .tags = tags_of(operation, *answer)});
+  exchange.record.outcome = telemetry::Outcome::Push;
+  exchange.warning = answer->warning;
+  auto head = make_head(exchange, answer->status);
+  head.add("Location", "/v2/" + operation.repository + "/manifests/" + digest.str());
+  head.add("Docker-Content-Digest", digest.str());
+  if (!answer->subject.empty()) head.add("OCI-Subject", answer->subject);
+  for (const std::string& tag : answer->tags) head.add("OCI-Tag", tag);
+  co_await exchange.responder.send(std::move(head), {});
+}
+
+async::Task<> Gateway::delete_content(Exchange& exchange, const auth::Grant&) {
+  const auto& operation = exchange.operation;
+  const bool is_manifest = operation.kind == oci::Kind::Manifest;
+  const auto answer = co_await exchange.registry->change(
+      {.method = "DELETE",
+       .repository = exchange.target.remote_repository,
+       .path = (is_manifest ? "manifests/" : "blobs/") + operation.reference.text});
+  if (!answer) co_return co_await respond_error(exchange, answer.error());
+  // What the registry does not have, we do not have either.
+  const bool is_gone = answer->is_success() || answer->status == 404;
+  const auto source = content_source(
+      exchange, is_manifest ? cache::ContentKind::Manifest : cache::ContentKind::Blob);
+  if (is_gone && !is_manifest) {
+    changes_.blob_deleted(source, *operation.reference.digest);
+  } else if (is_gone && operation.reference.is_digest()) {
+    co_await changes_.manifest_deleted(source, *operation.reference.digest);
+  } else if (is_gone) {
+    co_await changes_.tag_deleted(source, operation.reference.text);
+  }
+  if (!answer->is_success()) co_return co_await respond_refused_change(exchange, *answer);
+  exchange.warning = answer->warning;
+  co_await respond_empty(exchange, answer->status);
+}
+
+}  // namespace fairlead::gateway
