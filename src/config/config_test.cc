@@ -321,6 +321,25 @@ TEST(Config, WarnsOfKeepingWhatNoRegistryHas) {
               IsEmpty());
 }
 
+TEST(Config, LetsRoutesBeWrittenTo) {
+  const Config config = good(
+      "routes: [{match: a/, to: ghcr.io/a/, allow: [pull, push, delete]}]\n"
+      "cache: {write_through: false}");
+  EXPECT_EQ(config.routes.at(0).policy.allow, auth::Actions::all());
+  EXPECT_FALSE(config.cache.write_through);
+  EXPECT_TRUE(good("").cache.write_through);
+  EXPECT_THAT(config.warnings, IsEmpty());
+}
+
+TEST(Config, WarnsOfRoutesThatAnybodyMayWriteTo) {
+  const std::string route = "routes: [{match: a/, to: ghcr.io/a/, allow: [pull, push, delete]";
+  EXPECT_THAT(good("auth: {anonymous: [pull, push]}\n" + route + "}]").warnings,
+              ElementsAre("f.yaml:2: routes[0].allow: whoever reaches this may push here, without "
+                          "credentials"));
+  EXPECT_THAT(good(route + ", anonymous: [pull, push, delete]}]").warnings,
+              ElementsAre(HasSubstr("may push,delete here")));
+}
+
 TEST(Config, WarnsOfNoRoutes) {
   EXPECT_THAT(good("routes: []").warnings, ElementsAre(HasSubstr("routes: is empty")));
 }

@@ -104,9 +104,9 @@ void check_writable_routes(const Config& config, Reading& reading) {
     const auth::Actions anonymous =
         open & route.policy.anonymous.value_or(config.auth.policy.anonymous);
     if (anonymous.empty()) continue;
-    reading.warnings.push_back({reading.file, route.line, key,
-                                "whoever reaches this may " + to_string(anonymous) +
-                                    " here, without credentials"});
+    reading.warnings.push_back(
+        {reading.file, route.line, key,
+         "whoever reaches this may " + to_string(anonymous) + " here, without credentials"});
   }
 }
 

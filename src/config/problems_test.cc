@@ -13,6 +13,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
 
@@ -85,6 +86,17 @@ TEST(Problems, UnknownKeysSuggestTheNearest) {
 TEST(Problems, PlannedKeysSaySo) {
   const std::string not_built = "is not built yet in this version";
   EXPECT_THAT(problems_of("admin: {x: 1}"), ElementsAre("f.yaml:1: admin: " + not_built));
+}
+
+TEST(Problems, WhatCannotBeWrittenTo) {
+  const std::string bucket =
+      "registries: {b: {bucket: {name: data, layout: oci, endpoint: 'http://s3.test'}}}\n";
+  EXPECT_THAT(problems_of(bucket + "routes: [{match: '', to: b/, allow: [pull, push]}]"),
+              ElementsAre("f.yaml:2: routes[0].allow: registry \"b\" has no url: its bucket is "
+                          "only read, so nothing can be pushed or deleted"));
+  EXPECT_THAT(problems_of(bucket + "routes: [{match: '', to: b/, allow: [pull]}]"), IsEmpty());
+  EXPECT_THAT(problems_of("cache: {write_through: maybe}"),
+              ElementsAre(HasSubstr("f.yaml:1: cache.write_through: ")));
 }
 
 TEST(Problems, ServerBehindProxies) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pushing manifests, and deleting what was pushed (OCI distribution-spec 1.1, "Pushing Manifests",
-// "Content Management"). What the registry has confirmed takes effect in the cache before the client
-// hears of it. Blobs: upload.cc.
+// "Content Management"). What the registry has confirmed takes effect in the cache before the
+// client hears of it. Blobs: upload.cc.
 #include <algorithm>
 #include <chrono>
 #include <memory>

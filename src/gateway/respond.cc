@@ -127,7 +127,8 @@ async::Task<> respond_error(Exchange& exchange, const Error& error) {
   if (is_for_caller) {
     // The upstream wants to know who the caller is, or no longer takes what it gave them.
     const auto why = exchange.registry_of_caller ? TokenError::InvalidToken : TokenError::None;
-    co_return co_await respond_unauthorized(exchange, why, shown_to_client(exchange, error.context));
+    co_return co_await respond_unauthorized(exchange, why,
+                                            shown_to_client(exchange, error.context));
   }
   const Meaning meaning = meaning_of(error, exchange.operation.kind);
   exchange.record.error = error.context;

@@ -170,7 +170,7 @@ async::Task<Result<TokenService::Identified>> TokenService::identify(
     // A pair is not tried once more where it was refused: it would count as guessing.
     const bool is_asked = one.is_relayed && !refusing.contains(one.target->registry);
     if (!is_asked || asked == kMaxRelayed) continue;
-    auto relayed = co_await relay(exchange, shown, one, identified);
+    auto relayed = co_await relay(exchange, shown, one, scope_upstream(one, wanted), identified);
     if (!relayed && is_refusal(relayed.error())) refusing.insert(one.target->registry);
     if (relayed || asked == 0) outcome = std::move(relayed);
     ++asked;
@@ -239,12 +239,29 @@ async::Task<Result<upstream::RelayedAuthorization>> TokenService::log_in_upstrea
   co_return outcome;
 }
 
+// What the upstream is asked for. To mount a blob of another repository, one token has to be good
+// for both: so who pushes gets what else is to be pulled from the same registry with it, behind
+// (some registries read the first scope alone).
+std::string TokenService::scope_upstream(const Wanted& one, const std::vector<Wanted>& wanted) {
+  const auth::Actions actions = one.actions & one.target->policy->allow;
+  std::string scope = auth::write_scope(one.target->remote_repository, actions);
+  if (!actions.has(oci::Action::Push)) return scope;
+  for (const Wanted& other : wanted) {
+    const bool is_beside = other.is_relayed && other.name != one.name &&
+                           other.target->registry == one.target->registry &&
+                           other.actions.has(oci::Action::Pull);
+    if (!is_beside) continue;
+    scope += " " + auth::write_scope(other.target->remote_repository, {oci::Action::Pull});
+  }
+  return scope;
+}
+
 async::Task<Result<void>> TokenService::relay(Exchange& exchange, const Shown& shown,
-                                              const Wanted& wanted, Identified& out) {
+                                              const Wanted& wanted, std::string scope,
+                                              Identified& out) {
   const routing::Target& target = *wanted.target;
   const auth::Actions actions = wanted.actions & target.policy->allow;
-  auto authorization = co_await log_in_upstream(
-      exchange, shown, target.registry, auth::write_scope(target.remote_repository, actions));
+  auto authorization = co_await log_in_upstream(exchange, shown, target.registry, std::move(scope));
   if (!authorization) co_return std::unexpected(std::move(authorization.error()));
   out.is_relayed = true;
   out.is_verified = true;

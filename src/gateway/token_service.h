@@ -57,8 +57,9 @@ class TokenService {
   async::Task<Result<Identified>> identify(Exchange& exchange, const Shown& shown,
                                            const std::vector<Wanted>& wanted);
   async::Task<Result<void>> identify_own(Exchange& exchange, const Shown& shown, Identified& out);
+  static std::string scope_upstream(const Wanted& one, const std::vector<Wanted>& wanted);
   async::Task<Result<void>> relay(Exchange& exchange, const Shown& shown, const Wanted& wanted,
-                                  Identified& out);
+                                  std::string scope, Identified& out);
   async::Task<Result<upstream::RelayedAuthorization>> log_in_upstream(Exchange& exchange,
                                                                       const Shown& shown,
                                                                       std::string registry,

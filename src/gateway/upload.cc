@@ -145,8 +145,7 @@ async::Task<> Gateway::continue_upload(Exchange& exchange, const auth::Grant&) {
                           .url = session.url};
   const auto digest = oci::query_parameter(exchange.operation.query, "digest");
   if (is_end && digest) {
-    change.url =
-        with_parameter(std::move(change.url), "digest=" + oci::percent_encode(*digest));
+    change.url = with_parameter(std::move(change.url), "digest=" + oci::percent_encode(*digest));
   }
   if (is_end || method == "PATCH") add_body(exchange, session.id, change);
 
