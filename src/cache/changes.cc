@@ -138,6 +138,8 @@ async::Task<> Changes::manifest_deleted(Source source, oci::Digest digest) {
     services_.checks.forget(name_of_tag(source, tag));
     co_await lists.remove_tag(source, tag);
   }
+  // It may have had tags that only the registry knows: their list is not fresh any more either.
+  if (tags.empty()) co_await lists.remove_tag(source, {});
   if (subject) co_await lists.remove_referrer(source, *subject, digest);
 }
 

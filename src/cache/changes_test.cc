@@ -8,19 +8,13 @@
 #include "cache/cooldown.h"
 #include "cache/kept_uploads.h"
 #include "cache/resolver.h"
+#include "cache/stored_fixture.h"
 #include "oci/manifest.h"
 
 namespace fairlead::cache {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr const char* kImageType = "application/vnd.oci.image.manifest.v1+json";
-constexpr const char* kIndexType = "application/vnd.oci.image.index.v1+json";
-
-oci::Digest sha256_of(const std::string& text) {
-  return oci::digest_of(oci::DigestAlgorithm::Sha256, as_byte_view(text));
-}
 
 class ChangesTest : public CacheFixture {
  protected:
@@ -66,8 +60,8 @@ class ChangesTest : public CacheFixture {
   KeptUploads uploads_{services_};
   Changes changes_{services_};
   Resolver resolver_{services_};
-  const std::string old_ = R"({"schemaVersion":2,"layers":[]})";
-  const std::string new_ = R"({"schemaVersion":2, "layers":[]})";
+  const std::string old_ = image_of({sha256_of("old layer")});
+  const std::string new_ = image_of({sha256_of("new layer")});
 };
 
 TEST_F(ChangesTest, WhatWasPushedIsWhatTheTagMeansAndAHitWithoutAnybodyBeingAsked) {
@@ -85,6 +79,7 @@ TEST_F(ChangesTest, WhatWasPushedIsWhatTheTagMeansAndAHitWithoutAnybodyBeingAske
   ASSERT_TRUE(content);
   EXPECT_EQ(content->outcome(), Outcome::Hit);
   EXPECT_EQ(content->media_type(), kImageType);
+  EXPECT_EQ(index_.content(digest)->names.size(), 2u) << "config and layer";
   EXPECT_EQ(run(receive(*content)).bytes, new_);
   EXPECT_EQ(asked(), 0u);
 }
@@ -238,6 +233,38 @@ TEST_F(ChangesTest, ABlobThatWasPushedOrMountedIsServedFromTheStore) {
   changes_.blob_deleted(source(kOther), digest);
   EXPECT_FALSE(fetch(source(kOther), digest));
   EXPECT_TRUE(fetch(source(kTeam), digest)) << "deleted elsewhere";
+}
+
+// --- lists ---
+
+TEST_F(ChangesTest, TheListOfTagsFollows) {
+  const index::DocumentKey key{"reg.test", kTeam, "tags"};
+  push(new_, {"1"});
+  EXPECT_FALSE(index_.document(key)) << "a list of one tag would be a wrong one";
+  index_.put_document(key, {.body = "1\n", .checked = clock_.wall()});
+  push(new_, {"2", "3"});
+  EXPECT_EQ(index_.document(key)->body, "1\n2\n3\n");
+  run_to_end(changes_.tag_deleted(manifests(kTeam), "2"));
+  EXPECT_EQ(index_.document(key)->body, "1\n3\n");
+  run_to_end(changes_.manifest_deleted(manifests(kTeam), sha256_of(new_)));
+  EXPECT_EQ(index_.document(key)->body, "");
+}
+
+TEST_F(ChangesTest, TheReferrersOfASubjectFollow) {
+  const auto subject = push(old_);
+  const std::string name = "referrers/" + subject.str();
+  const index::DocumentKey key{"reg.test", kTeam, name};
+  index_.put_document(key, {.body = R"({"schemaVersion":2,"mediaType":")" +
+                                    std::string(kIndexType) + R"(","manifests":[]})",
+                            .checked = clock_.wall()});
+  std::string text = image_of({});
+  text.replace(text.size() - 1, 1,
+               R"(,"subject":{"mediaType":")" + std::string(kImageType) + R"(","size":)" +
+                   std::to_string(old_.size()) + R"(,"digest":")" + subject.str() + R"("}})");
+  const auto digest = push(text, {});
+  EXPECT_TRUE(index_.document(key)->body.contains(digest.str()));
+  run_to_end(changes_.manifest_deleted(manifests(kTeam), digest));
+  EXPECT_FALSE(index_.document(key)->body.contains(digest.str()));
 }
 
 }  // namespace
