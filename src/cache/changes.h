@@ -4,8 +4,7 @@
 // gets what was pushed, and what was deleted is not there.
 //
 //   manifest pushed    kept (write-through), linked; its tags mean it, for all who may ask; the
-//   list
-//                      of tags and, where it has a subject, that one's referrers name it
+//                      list of tags and, where it has a subject, that one's referrers name it
 //   tag deleted        forgotten, in the list of tags as well
 //   manifest deleted   unlinked; tags that mean it are forgotten; its subject's referrers as well
 //   blob pushed        linked; kept where its bytes passed through here (kept_uploads.h)
@@ -22,6 +21,7 @@
 #include "async/task.h"
 #include "cache/services.h"
 #include "cache/source.h"
+#include "index/index.h"
 #include "oci/digest.h"
 
 namespace fairlead::cache {
@@ -47,6 +47,8 @@ class Changes {
   void blob_deleted(const Source& source, const oci::Digest& digest);
 
  private:
+  void move_tag(const Source& source, const std::string& tag, const index::TagInfo& info);
+
   Services& services_;
 };
 

@@ -73,6 +73,7 @@ class HesitantStore final : public store::BlobStore {
                                                std::optional<std::uint64_t> size) override {
     return store_.begin(digest, size);
   }
+  Result<std::unique_ptr<store::Ingest>> begin_unnamed() override { return store_.begin_unnamed(); }
   Result<std::optional<store::BlobFile>> inspect(const oci::Digest& digest) override {
     return store_.inspect(digest);
   }

@@ -51,6 +51,15 @@ bool Fetcher::is_known(const Source& source, const oci::Digest& digest) const {
   return known && !known->media_type.empty();
 }
 
+// Whether the bytes of a fill are this source's as well, as far as its own registry has said: not
+// when they were asked for before they were deleted there.
+bool Fetcher::may_share(const Fill& fill, const Source& source) const {
+  const Source& asker = fill.source();
+  if (!asker.has_same_authority(source)) return false;
+  return services_.checks.recent().last(holding_of(source, fill.digest())) <=
+         asker.asked.value_or(0);
+}
+
 // What the upstream tells of it: by HEAD, else by the beginning of a GET.
 async::Task<Result<upstream::ContentHead>> Fetcher::ask(const Source& source,
                                                         const oci::Digest& digest) {
@@ -68,7 +77,7 @@ async::Task<Result<upstream::ContentHead>> Fetcher::ask(const Source& source,
   }
   if (!head) co_return head;
   head->digest = digest;
-  learn_content(services_.index, source, digest, head->size.value_or(0), head->media_type);
+  learn_content(services_, source, digest, head->size.value_or(0), head->media_type);
   co_return head;
 }
 
@@ -105,6 +114,7 @@ async::Task<std::optional<InBucket>> Fetcher::find_in_bucket(Source source, oci:
 
 async::Task<Result<std::optional<upstream::Location>>> Fetcher::locate(Source source,
                                                                        oci::Digest digest) {
+  source.asked = services_.checks.recent().count();
   const auto found = co_await find_in_bucket(source, digest);
   if (!found) co_return std::nullopt;
   services_.index.touch(digest, services_.clock.wall());
@@ -171,6 +181,7 @@ async::Task<Result<std::optional<Content>>> Fetcher::stored(const Source& source
 async::Task<Result<Content>> Fetcher::fetch(Source source, oci::Digest digest) {
   Error last;
   for (int tries = 0; tries < kMaxTries; ++tries) {
+    source.asked = services_.checks.recent().count();
     auto hit = co_await stored(source, digest);
     if (!hit) co_return std::unexpected(std::move(hit.error()));
     if (*hit) co_return std::move(**hit);
@@ -182,7 +193,7 @@ async::Task<Result<Content>> Fetcher::fetch(Source source, oci::Digest digest) {
       hit = co_await stored(source, digest);
       if (hit && *hit) co_return std::move(**hit);
     }
-    if (other && !other->source().has_same_authority(source)) {
+    if (other && !may_share(*other, source)) {
       if (auto confirmed = co_await confirm_link(source, digest); !confirmed) {
         co_return std::unexpected(std::move(confirmed.error()));
       }
@@ -206,7 +217,7 @@ async::Task<Result<Content>> Fetcher::fetch(Source source, oci::Digest digest) {
                    Error{.code = Code::Cancelled, .context = "shutting down"});
         services_.fills.remove(*fill);
       }
-    } else if (!fill->source().has_same_authority(source) && !is_known(source, digest)) {
+    } else if (!may_share(*fill, source) && !is_known(source, digest)) {
       continue;  // somebody else's, begun just now: confirm our own right first
     }
     const auto ready = co_await wait_until_ready(*fill, source.kind);
@@ -227,6 +238,7 @@ async::Task<Result<Content>> Fetcher::fetch(Source source, oci::Digest digest) {
 }
 
 async::Task<Result<upstream::ContentHead>> Fetcher::describe(Source source, oci::Digest digest) {
+  source.asked = services_.checks.recent().count();
   if (is_known(source, digest)) {
     if (const auto file = co_await open_stored(digest)) {
       upstream::ContentHead head;

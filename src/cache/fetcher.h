@@ -52,6 +52,7 @@ class Fetcher {
   async::Task<Result<upstream::ContentHead>> ask(const Source& source, const oci::Digest& digest);
   async::Task<std::optional<store::BlobFile>> open_stored(oci::Digest digest);
   async::Task<> repair(oci::Digest digest, std::optional<store::BlobFile> found);
+  [[nodiscard]] bool may_share(const Fill& fill, const Source& source) const;
   [[nodiscard]] bool is_known(const Source& source, const oci::Digest& digest) const;
   void note_use(const oci::Digest& digest);
 

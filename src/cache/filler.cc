@@ -134,7 +134,7 @@ async::Task<> finish(Filling& f) {
          is_of_bucket);
     co_return;
   }
-  learn_content(f.services.index, f.fill.source(), actual, f.written, f.fill.media_type());
+  learn_content(f.services, f.fill.source(), actual, f.written, f.fill.media_type());
   ManifestNames names;
   if (f.fill.source().kind == ContentKind::Manifest) {
     auto parse = [&f] { return names_in_file(f.fill.ingest().fd(), f.written); };

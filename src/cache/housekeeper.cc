@@ -76,6 +76,7 @@ async::Task<> Housekeeper::keep_limits() {
     const auto seen = services_.space.changed().version();
     if (stop_.stop_requested()) break;
     auto work = [this] {
+      if (services_.uploads != nullptr) services_.uploads->drop_idle();
       make_room();
       return true;
     };

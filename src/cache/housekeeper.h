@@ -3,7 +3,8 @@
 //
 //   once       brings rows and files together (reconcile.h)
 //   on demand  evicts when the store has grown over its limit, or the disk was full (evictor.h)
-//   steadily   evicts what was not used for too long; reads and checks all content (scrubber.h)
+//   steadily   evicts what was not used for too long; reads and checks all content (scrubber.h);
+//              drops what is kept of uploads that are not gone on with (kept_uploads.h)
 //
 // It never stands in the way: all of it blocks threads of the pool only, and ends when asked to.
 #pragma once

@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 // Content is an hour old when it comes; nothing reads it all.
 class HousekeeperTest : public CacheFixture {
  protected:
+  HousekeeperTest() { services_.uploads = &uploads_; }
   void SetUp() override { keeper_.start(context_.get_executor()); }
   void TearDown() override {
     keeper_.stop();
@@ -40,6 +41,7 @@ class HousekeeperTest : public CacheFixture {
     run(pool_.run(nothing));
   }
 
+  KeptUploads uploads_{services_};
   Housekeeper keeper_{services_, {.max_age = 1h, .scrub = 0ms}};
 };
 
@@ -51,6 +53,17 @@ TEST_F(HousekeeperTest, ContentThatIsTooOldGoes) {
   wait_until_gone(old);
   wait_for_pool();
   EXPECT_TRUE(index_.content(young));
+}
+
+// A client that never comes back, and no other that does.
+TEST_F(HousekeeperTest, AnUploadThatIsNotGoneOnWithGoes) {
+  const auto body = uploads_.keep(
+      "u", std::make_shared<fairlead::testing::FakeBody>(upstream_, "some bytes", Transfer{}));
+  ASSERT_TRUE(run(body->read()));
+  EXPECT_EQ(store_.ingests(), 1u);
+  clock_.advance(KeptUploads::kMaxPause + 1min);
+  space_.grew();
+  run_until([&] { return store_.ingests() == 0; });
 }
 
 // The load: each of a thousand small fills had the whole index looked through.

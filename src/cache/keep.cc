@@ -4,6 +4,8 @@
 #include <tuple>
 #include <utility>
 
+#include "cache/knowledge.h"
+
 namespace fairlead::cache {
 
 Result<void> keep_ingest(Services& services, const Source& source, Verified content,
@@ -12,7 +14,7 @@ Result<void> keep_ingest(Services& services, const Source& source, Verified cont
   services.index.add_stored(content.digest, std::move(content.media_type), content.size,
                             std::move(content.names), services.clock.wall());
   // Known before, but an eviction of the same content may just have taken the link with it.
-  services.index.add_link(source.registry_name, source.repository, content.digest);
+  learn_link(services, source, content.digest);
   services.space.grew();
   if (services.bucket != nullptr) services.bucket->offer(content.digest);
   // An index that cannot be written says so itself; what is stored is good all the same.

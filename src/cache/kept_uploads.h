@@ -35,7 +35,8 @@ class KeptUploads {
   KeptUploads& operator=(const KeptUploads&) = delete;
 
   // Hands on what `from` gives, and keeps it behind what is kept of `upload` already. For one
-  // worker, one at a time for one upload: another makes it dropped.
+  // worker, one at a time for one upload: another makes it dropped. What is returned may outlive
+  // the upload, and only hands on then, but not the services.
   [[nodiscard]] std::shared_ptr<upstream::Body> keep(const std::string& upload,
                                                      std::shared_ptr<upstream::Body> from);
 
@@ -43,6 +44,10 @@ class KeptUploads {
   void confirm(const std::string& upload, std::uint64_t size);
 
   void drop(const std::string& upload);
+
+  // Drops those that have paused for too long. To be called now and then: else one that is never
+  // ended goes only when others come.
+  void drop_idle();
 
   // The registry has taken it as `digest`, into the source's repository. Returns its size when it
   // is verified and stored now, and 0 when it is not (then it is dropped). Nothing is left of it

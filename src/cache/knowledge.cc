@@ -5,11 +5,18 @@
 
 namespace fairlead::cache {
 
-void learn_content(index::Index& index, const Source& source, const oci::Digest& digest,
+void learn_link(Services& services, const Source& source, const oci::Digest& digest) {
+  RecentChanges& recent = services.checks.recent();
+  recent.unless_changed(holding_of(source, digest), source.asked.value_or(recent.count()), [&] {
+    services.index.add_link(source.registry_name, source.repository, digest);
+  });
+}
+
+void learn_content(Services& services, const Source& source, const oci::Digest& digest,
                    std::uint64_t size, std::string media_type) {
-  index.add_link(source.registry_name, source.repository, digest);
+  learn_link(services, source, digest);
   if (source.kind == ContentKind::Manifest && !media_type.empty()) {
-    index.describe(digest, std::move(media_type), size);
+    services.index.describe(digest, std::move(media_type), size);
   }
 }
 

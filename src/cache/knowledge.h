@@ -9,14 +9,17 @@
 #include <cstdint>
 #include <string>
 
+#include "cache/services.h"
 #include "cache/source.h"
-#include "index/index.h"
 #include "oci/digest.h"
 
 namespace fairlead::cache {
 
-// The source's repository holds this content. `media_type` matters for manifests only.
-void learn_content(index::Index& index, const Source& source, const oci::Digest& digest,
+// The source's repository holds this content, unless it was deleted there since that was asked.
+void learn_link(Services& services, const Source& source, const oci::Digest& digest);
+
+// The same, and what it is. `media_type` matters for manifests only.
+void learn_content(Services& services, const Source& source, const oci::Digest& digest,
                    std::uint64_t size, std::string media_type);
 
 }  // namespace fairlead::cache

@@ -39,8 +39,17 @@ struct Question {
     return source.registry_name + "\n" + source.repository + "\n" + source.caller;
   }
   // An answer to one caller's question is none to another's.
-  [[nodiscard]] std::string name() const { return place() + "\n" + tag + "\n" + variant; }
+  [[nodiscard]] std::string name() const {
+    return name_of_tag(source, tag) + source.caller + "\n" + variant;
+  }
 };
+
+// Takes note of an answer, unless the repository's tags have changed since it was asked for.
+template <class Note>
+void note_unless_changed(Services& services, const Question& question, Note note) {
+  RecentChanges& recent = services.checks.recent();
+  recent.unless_changed(tags_in(question.source), question.source.asked.value_or(0), note);
+}
 
 Resolved as_known(const index::TagInfo& info, Freshness freshness, std::string notice = {}) {
   return {.digest = info.digest,
@@ -83,7 +92,7 @@ async::Task<Result<Resolved>> ask_upstream(Services& services, const Question& q
   }
   if (head && head->digest && head->size) {
     // A HEAD that binds a tag to a digest counts for the GET by digest that clients send next.
-    learn_content(services.index, source, *head->digest, *head->size, head->media_type);
+    learn_content(services, source, *head->digest, *head->size, head->media_type);
     co_return Resolved{.digest = *head->digest,
                        .media_type = std::move(head->media_type),
                        .size = head->size,
@@ -106,15 +115,18 @@ Result<Resolved> admit(Services& services, const Question& question, Resolved to
   const auto known = services.index.tag(question.key());
   const bool is_followed = known && known->digest == told.digest;
   if (is_followed || age >= question.policy.cooldown) {
-    services.checks.note_not_held(question.name());
+    note_unless_changed(services, question,
+                        [&] { services.checks.note_not_held(question.name()); });
     return told;
   }
   auto held = held_back(services.index, question.key(), source, told.digest, age,
                         question.policy.cooldown, now);
   const std::string notice = held ? held->notice : held.error().context;
-  if (services.checks.note_held(question.name(), told.digest, notice)) {
-    services.log.warn(notice, {{"registry", source.registry_name}});
-  }
+  bool is_news = false;
+  note_unless_changed(services, question, [&] {
+    is_news = services.checks.note_held(question.name(), told.digest, notice);
+  });
+  if (is_news) services.log.warn(notice, {{"registry", source.registry_name}});
   return held;
 }
 
@@ -140,11 +152,13 @@ async::Task<Result<Resolved>> learn(Services& services, const Question& question
   if (auto sure = co_await make_sure_of(services, question, *admitted); !sure) {
     co_return std::unexpected(std::move(sure.error()));
   }
-  services.index.put_tag(question.key(), {.digest = admitted->digest,
-                                          .media_type = admitted->media_type,
-                                          .size = admitted->size,
-                                          .etag = admitted->etag,
-                                          .checked = services.clock.wall()});
+  note_unless_changed(services, question, [&] {
+    services.index.put_tag(question.key(), {.digest = admitted->digest,
+                                            .media_type = admitted->media_type,
+                                            .size = admitted->size,
+                                            .etag = admitted->etag,
+                                            .checked = services.clock.wall()});
+  });
   co_return admitted;
 }
 
@@ -174,21 +188,23 @@ void note_failure(Services& services, const Question& question, const Error& err
     return;
   }
   // It is gone, or not for us: what was known must not come back with the next outage.
-  if (error.code == Code::NotFound) {
-    services.checks.note_not_found(question.name(), error, now + question.policy.not_found_for);
-  }
   const bool is_refused = error.code == Code::Unauthorized || error.code == Code::Denied;
   const bool is_lost =
       error.code == Code::NotFound || (is_refused && question.source.caller.empty());
-  if (is_lost) services.index.remove_tag(question.key());
+  note_unless_changed(services, question, [&] {
+    if (error.code == Code::NotFound) {
+      services.checks.note_not_found(question.name(), error, now + question.policy.not_found_for);
+    }
+    if (is_lost) services.index.remove_tag(question.key());
+  });
   note_success(services, question);
 }
 
-// Belongs to nobody who waits for it.
-async::Task<> check(Services& services, Question question) {
+// Belongs to nobody who waits for it, as `name`.
+async::Task<> check(Services& services, Question question, std::string name) {
   // The check before us may have ended between our caller's look and our beginning.
   if (auto fresh = if_fresh(services, question)) {
-    services.checks.end(question.name(), *std::move(fresh));
+    services.checks.end(name, *std::move(fresh));
     co_return;
   }
   auto learnt = co_await learn(services, question);
@@ -197,14 +213,20 @@ async::Task<> check(Services& services, Question question) {
   } else {
     note_failure(services, question, learnt.error());
   }
-  services.checks.end(question.name(), std::move(learnt));
+  services.checks.end(name, std::move(learnt));
 }
 
 async::Task<Result<Resolved>> ask(Services& services, Question question,
                                   std::chrono::steady_clock::duration patience) {
-  const auto [joined, is_new] = services.checks.join_or_begin(question.name());
-  if (is_new && !services.tasks.spawn(co_await async::kThisExecutor, check(services, question))) {
-    services.checks.end(question.name(), internal_error(Code::Cancelled, "shutting down"));
+  RecentChanges& recent = services.checks.recent();
+  question.source.asked = recent.count();
+  // Whoever asks after a change does not join those who asked before it.
+  const std::string name =
+      question.name() + "\n" + std::to_string(recent.last(tags_in(question.source)));
+  const auto [joined, is_new] = services.checks.join_or_begin(name);
+  if (is_new &&
+      !services.tasks.spawn(co_await async::kThisExecutor, check(services, question, name))) {
+    services.checks.end(name, internal_error(Code::Cancelled, "shutting down"));
   }
   auto answer = co_await joined->wait(std::chrono::steady_clock::now() + patience);
   if (answer) co_return *std::move(answer);

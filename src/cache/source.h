@@ -2,7 +2,9 @@
 // Source: where a caller's content is obtained from, and so in whose name.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cache/bucket_source.h"
@@ -26,6 +28,10 @@ struct Source {
 
   BucketSource* bucket = nullptr;  // of the same worker; null: there is no cache.s3
   bool is_in_bucket = false;       // the bytes come from there, while it gives them
+
+  // How many changes there had been (recent_changes.h) when the registry was asked: what changed
+  // since then is not learned from its answer. nullopt: all is.
+  std::optional<std::uint64_t> asked{};
 
   // Whether what one may see the other may see too.
   [[nodiscard]] bool has_same_authority(const Source& other) const {

@@ -5,6 +5,19 @@
 #include <utility>
 
 namespace fairlead::cache {
+namespace {
+
+template <class T>
+void erase_beginning_with(std::map<std::string, T>& map, const std::string& prefix) {
+  auto it = map.lower_bound(prefix);
+  while (it != map.end() && it->first.starts_with(prefix)) it = map.erase(it);
+}
+
+}  // namespace
+
+std::string name_of_tag(const Source& source, std::string_view tag) {
+  return tags_in(source).append("\n").append(tag).append("\n");
+}
 
 void TagCheck::answer(Result<Resolved> result) {
   {
@@ -97,6 +110,12 @@ std::optional<std::string> TagChecks::held(const std::string& tag) const {
   const auto found = held_.find(tag);
   if (found == held_.end()) return std::nullopt;
   return found->second.notice;
+}
+
+void TagChecks::forget(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  erase_beginning_with(absent_, name);
+  erase_beginning_with(held_, name);
 }
 
 }  // namespace fairlead::cache

@@ -7,17 +7,21 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "async/broadcast.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "cache/recent_changes.h"
 #include "cache/resolved.h"
+#include "cache/source.h"
 
 namespace fairlead::cache {
 
@@ -35,7 +39,10 @@ class TagCheck {
   async::Broadcast answered_;
 };
 
-// Thread-safe. A tag is named by any text that tells it from the others.
+// What the names of all questions about one tag begin with, whoever asks.
+std::string name_of_tag(const Source& source, std::string_view tag);
+
+// Thread-safe. A question is named by name_of_tag(), then any text that tells it from the others.
 class TagChecks {
  public:
   static constexpr std::size_t kCapacity = 16'384;  // of each kind of memory
@@ -65,6 +72,13 @@ class TagChecks {
   void note_not_held(const std::string& tag);
   [[nodiscard]] std::optional<std::string> held(const std::string& tag) const;
 
+  // The tag has changed: what was not found, or held back, of it is of no account any more.
+  // `name` is name_of_tag().
+  void forget(const std::string& name);
+
+  // What has changed meanwhile is not to be written over by the answer to a check.
+  [[nodiscard]] RecentChanges& recent() { return recent_; }
+
  private:
   struct Absence {
     Error error;
@@ -77,10 +91,11 @@ class TagChecks {
 
   mutable std::mutex mutex_;
   std::unordered_map<std::string, std::shared_ptr<TagCheck>> running_;
-  std::unordered_map<std::string, Absence> absent_;
-  std::unordered_map<std::string, Held> held_;
+  std::map<std::string, Absence> absent_;
+  std::map<std::string, Held> held_;
   std::unordered_map<std::string, SteadyTime> away_;
   std::set<std::string> unwell_;  // registries
+  RecentChanges recent_;
 };
 
 }  // namespace fairlead::cache

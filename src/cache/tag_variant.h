@@ -13,4 +13,7 @@ namespace fairlead::cache {
 // route without a cooldown. `accept` is one of the few values that oci::manifest_accept gives.
 std::string variant_of(std::string_view accept, std::chrono::milliseconds cooldown);
 
+// Whether it is one of a route with a cooldown.
+[[nodiscard]] bool has_cooldown(std::string_view variant);
+
 }  // namespace fairlead::cache

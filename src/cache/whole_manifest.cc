@@ -55,7 +55,7 @@ async::Task<Result<WholeManifest>> fetch_by_tag(Services& services, const Source
     }
     if (media_type.empty()) media_type = std::move(manifest->media_type);
   }
-  learn_content(services.index, source, digest, text->size(), media_type);
+  learn_content(services, source, digest, text->size(), media_type);
   auto shared = std::make_shared<const std::string>(*std::move(text));
   const ManifestNames names = names_in(*shared);
   learn_children(services.index, source, digest, names.manifests);

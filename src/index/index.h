@@ -126,6 +126,20 @@ class Index {
   [[nodiscard]] virtual std::optional<TagInfo> tag(const TagKey& key) const = 0;
   virtual void put_tag(const TagKey& key, TagInfo info) = 0;
   virtual void remove_tag(const TagKey& key) = 0;
+
+  // The variants of one tag that are known, in order.
+  [[nodiscard]] virtual std::vector<std::string> variants(std::string_view registry,
+                                                          std::string_view repository,
+                                                          std::string_view tag) const = 0;
+  // All variants of one tag.
+  virtual void remove_tags(std::string_view registry, std::string_view repository,
+                           std::string_view tag) = 0;
+  // All variants of every tag of this repository that means `digest` in one of them. Which tags
+  // these were, in order. Looks at all tags of the repository.
+  virtual std::vector<std::string> remove_tags_of(std::string_view registry,
+                                                  std::string_view repository,
+                                                  const oci::Digest& digest) = 0;
+
   using TagVisitor = std::function<void(const TagKey&, const TagInfo&)>;
   virtual void for_each_tag(const TagVisitor& visit) const = 0;
 

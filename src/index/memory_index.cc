@@ -325,7 +325,8 @@ std::optional<TagInfo> MemoryIndex::tag(const TagKey& key) const {
 void MemoryIndex::put_tag(const TagKey& key, TagInfo info) {
   std::string text = join({key.registry, key.repository, key.tag, key.variant});
   const std::unique_lock lock(tags_mutex_);
-  tags_.insert_or_assign(std::move(text), std::move(info));
+  // Those of a file come in order, and cost no search.
+  tags_.insert_or_assign(tags_.end(), std::move(text), std::move(info));
   if (listener_ != nullptr) listener_->tag_changed(key);
 }
 
@@ -333,6 +334,54 @@ void MemoryIndex::remove_tag(const TagKey& key) {
   const std::string text = join({key.registry, key.repository, key.tag, key.variant});
   const std::unique_lock lock(tags_mutex_);
   if (tags_.erase(text) != 0 && listener_ != nullptr) listener_->tag_changed(key);
+}
+
+std::vector<std::string> MemoryIndex::variants(std::string_view registry,
+                                               std::string_view repository,
+                                               std::string_view tag) const {
+  const std::string prefix = join({registry, repository, tag, ""});
+  std::vector<std::string> variants;
+  const std::shared_lock lock(tags_mutex_);
+  for (auto it = tags_.lower_bound(prefix); it != tags_.end() && it->first.starts_with(prefix);
+       ++it) {
+    variants.push_back(it->first.substr(prefix.size()));
+  }
+  return variants;
+}
+
+void MemoryIndex::erase_tags(const std::string& prefix) {
+  auto it = tags_.lower_bound(prefix);
+  while (it != tags_.end() && it->first.starts_with(prefix)) {
+    const auto gone = tags_.extract(it++);
+    const auto [registry, repository, tag, variant] = split<4>(gone.key());
+    if (listener_ != nullptr) listener_->tag_changed({registry, repository, tag, variant});
+  }
+}
+
+void MemoryIndex::remove_tags(std::string_view registry, std::string_view repository,
+                              std::string_view tag) {
+  const std::string prefix = join({registry, repository, tag, ""});
+  const std::unique_lock lock(tags_mutex_);
+  erase_tags(prefix);
+}
+
+std::vector<std::string> MemoryIndex::remove_tags_of(std::string_view registry,
+                                                     std::string_view repository,
+                                                     const oci::Digest& digest) {
+  const std::string prefix = join({registry, repository, ""});
+  std::vector<std::string> found;
+  {
+    // A repository may have a hundred thousand tags: those who only read go on meanwhile.
+    const std::shared_lock lock(tags_mutex_);
+    for (auto it = tags_.lower_bound(prefix); it != tags_.end() && it->first.starts_with(prefix);
+         ++it) {
+      if (it->second.digest != digest) continue;
+      std::string tag(split<4>(it->first)[2]);
+      if (found.empty() || found.back() != tag) found.push_back(std::move(tag));
+    }
+  }
+  for (const std::string& tag : found) remove_tags(registry, repository, tag);
+  return found;
 }
 
 void MemoryIndex::for_each_tag(const TagVisitor& visit) const {

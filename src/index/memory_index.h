@@ -10,6 +10,8 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <functional>
+#include <map>
 #include <mutex>
 #include <shared_mutex>
 #include <string>
@@ -60,6 +62,13 @@ class MemoryIndex final : public Index {
   [[nodiscard]] std::optional<TagInfo> tag(const TagKey& key) const override;
   void put_tag(const TagKey& key, TagInfo info) override;
   void remove_tag(const TagKey& key) override;
+  [[nodiscard]] std::vector<std::string> variants(std::string_view registry,
+                                                  std::string_view repository,
+                                                  std::string_view tag) const override;
+  void remove_tags(std::string_view registry, std::string_view repository,
+                   std::string_view tag) override;
+  std::vector<std::string> remove_tags_of(std::string_view registry, std::string_view repository,
+                                          const oci::Digest& digest) override;
   void for_each_tag(const TagVisitor& visit) const override;
 
   WallTime first_seen(std::string_view registry, std::string_view repository,
@@ -125,7 +134,10 @@ class MemoryIndex final : public Index {
   std::vector<RepositoryName> repositories_;
 
   mutable std::shared_mutex tags_mutex_;
-  TextMap<TagInfo> tags_;            // "registry\nrepository\ntag\nvariant"
+  // "registry\nrepository\ntag\nvariant"; in order, so that what begins alike is found together.
+  using Tags = std::map<std::string, TagInfo, std::less<>>;
+  void erase_tags(const std::string& prefix);  // with tags_mutex_ held
+  Tags tags_;
   TextMap<WallTime> first_seen_;     // "registry\nrepository\ndigest"
   TextMap<DocumentInfo> documents_;  // "registry\nrepository\nname"
 };

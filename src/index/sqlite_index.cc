@@ -309,6 +309,23 @@ void SqliteIndex::put_tag(const TagKey& key, TagInfo info) {
 
 void SqliteIndex::remove_tag(const TagKey& key) { mirror_->remove_tag(key); }
 
+std::vector<std::string> SqliteIndex::variants(std::string_view registry,
+                                               std::string_view repository,
+                                               std::string_view tag) const {
+  return mirror_->variants(registry, repository, tag);
+}
+
+void SqliteIndex::remove_tags(std::string_view registry, std::string_view repository,
+                              std::string_view tag) {
+  mirror_->remove_tags(registry, repository, tag);
+}
+
+std::vector<std::string> SqliteIndex::remove_tags_of(std::string_view registry,
+                                                     std::string_view repository,
+                                                     const oci::Digest& digest) {
+  return mirror_->remove_tags_of(registry, repository, digest);
+}
+
 void SqliteIndex::for_each_tag(const TagVisitor& visit) const { mirror_->for_each_tag(visit); }
 
 WallTime SqliteIndex::first_seen(std::string_view registry, std::string_view repository,

@@ -15,6 +15,8 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "index/index.h"
 #include "index/journal.h"
@@ -75,6 +77,13 @@ class SqliteIndex final : public Index {
   [[nodiscard]] std::optional<TagInfo> tag(const TagKey& key) const override;
   void put_tag(const TagKey& key, TagInfo info) override;
   void remove_tag(const TagKey& key) override;
+  [[nodiscard]] std::vector<std::string> variants(std::string_view registry,
+                                                  std::string_view repository,
+                                                  std::string_view tag) const override;
+  void remove_tags(std::string_view registry, std::string_view repository,
+                   std::string_view tag) override;
+  std::vector<std::string> remove_tags_of(std::string_view registry, std::string_view repository,
+                                          const oci::Digest& digest) override;
   void for_each_tag(const TagVisitor& visit) const override;
 
   WallTime first_seen(std::string_view registry, std::string_view repository,

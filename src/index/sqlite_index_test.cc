@@ -59,6 +59,21 @@ TEST_F(SqliteIndexTest, WhatWasRemovedStaysRemoved) {
   EXPECT_EQ(index->totals().contents, 1u);
 }
 
+TEST_F(SqliteIndexTest, ATagThatWasRemovedInAllItsVariantsStaysRemoved) {
+  {
+    const auto index = open();
+    for (const int n : {0, 1, 2}) add_facts(*index, n);
+    ASSERT_TRUE(index->flush());
+    index->remove_tags("reg", "team/app0", "latest");
+    EXPECT_EQ(index->remove_tags_of("reg", "team/app1", digest_of_text("manifest1")),
+              std::vector<std::string>{"latest"});
+  }
+  const auto index = open();
+  EXPECT_TRUE(index->variants("reg", "team/app0", "latest").empty());
+  EXPECT_TRUE(index->variants("reg", "team/app1", "latest").empty());
+  EXPECT_EQ(index->variants("reg", "team/app2", "latest").size(), 2u);
+}
+
 // The row of a link is to be gone even where the content came back before it was written.
 TEST_F(SqliteIndexTest, ALinkThatWentWithItsContentDoesNotComeBackWithIt) {
   const auto digest = digest_of_text("content");

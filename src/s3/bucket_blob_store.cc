@@ -17,8 +17,9 @@ namespace {
 
 constexpr std::string_view kNoMediaType = "application/octet-stream";
 
-std::unexpected<Error> too_large(const oci::Digest& digest) {
-  return internal_error(Code::NoSpace, digest.str() + " is larger than the whole cache may be");
+std::unexpected<Error> too_large(const std::optional<oci::Digest>& digest) {
+  return internal_error(Code::NoSpace, (digest ? digest->str() : "what is being written") +
+                                           " is larger than the whole cache may be");
 }
 
 std::unexpected<Error> wrong_length(const std::string& key) {
@@ -75,7 +76,7 @@ Result<std::optional<T>> if_found(Result<T> found) {
 
 class BucketIngest final : public store::Ingest {
  public:
-  BucketIngest(BucketBlobStore& store, oci::Digest digest, NamelessFile file)
+  BucketIngest(BucketBlobStore& store, std::optional<oci::Digest> digest, NamelessFile file)
       : store_(store), digest_(std::move(digest)), file_(std::move(file)) {}
 
   Result<void> write(ByteView bytes) override {
@@ -83,12 +84,15 @@ class BucketIngest final : public store::Ingest {
     return file_.append(bytes);
   }
 
+  void name(const oci::Digest& digest) override { digest_ = digest; }
+
   // In use before it is there, so that nobody removes it in between.
   Result<void> commit() override {
+    if (!digest_) return internal_error(Code::InvalidArgument, "an upload has no digest yet");
     if (auto finished = file_.finish(); !finished) return finished;
-    auto held = store_.held_.add(digest_, file_.fd(), HeldFiles::Purpose::Use, std::nullopt);
+    auto held = store_.held_.add(*digest_, file_.fd(), HeldFiles::Purpose::Use, std::nullopt);
     if (!held) return held;
-    return store_.upload(digest_, file_.fd(), file_.size(), {});
+    return store_.upload(*digest_, file_.fd(), file_.size(), {});
   }
 
   void discard() override {}  // it never had a name
@@ -97,7 +101,7 @@ class BucketIngest final : public store::Ingest {
 
  private:
   BucketBlobStore& store_;
-  oci::Digest digest_;
+  std::optional<oci::Digest> digest_;
   NamelessFile file_;
 };
 
@@ -166,6 +170,12 @@ Result<std::unique_ptr<store::Ingest>> BucketBlobStore::begin(const oci::Digest&
     return std::unexpected(std::move(reserved.error()));
   }
   return std::make_unique<BucketIngest>(*this, digest, *std::move(file));
+}
+
+Result<std::unique_ptr<store::Ingest>> BucketBlobStore::begin_unnamed() {
+  auto file = NamelessFile::make(options_.directory);
+  if (!file) return std::unexpected(std::move(file.error()));
+  return std::make_unique<BucketIngest>(*this, std::nullopt, *std::move(file));
 }
 
 Result<void> BucketBlobStore::upload(const oci::Digest& digest, int file, std::uint64_t size,

@@ -60,6 +60,7 @@ class BucketBlobStore final : public store::BlobStore {
   Result<std::optional<store::BlobFile>> open(const oci::Digest& digest) override;
   Result<std::unique_ptr<store::Ingest>> begin(const oci::Digest& digest,
                                                std::optional<std::uint64_t> size) override;
+  Result<std::unique_ptr<store::Ingest>> begin_unnamed() override;
   Result<std::optional<store::BlobFile>> inspect(const oci::Digest& digest) override;
   Result<store::Removal> remove(const oci::Digest& digest) override;
   Result<store::Removal> remove_damaged(const oci::Digest& digest,

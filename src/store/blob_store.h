@@ -42,7 +42,11 @@ class Ingest {
   // Appends. Code::NoSpace when the disk is full. Blocks.
   virtual Result<void> write(ByteView bytes) = 0;
 
-  // Publishes what was written; the caller has verified it. Blocks (fsync).
+  // What was begun without a name gets it. Before commit(), once.
+  virtual void name(const oci::Digest& digest) = 0;
+
+  // Publishes what was written; the caller has verified it. InvalidArgument: it has no name yet.
+  // Blocks (fsync).
   virtual Result<void> commit() = 0;
 
   // Removes it now; the file stays readable through fd(). No more than commit() not happening, but
@@ -61,6 +65,9 @@ class BlobIngester {
   // also when it is more than the store may ever hold. Blocks.
   virtual Result<std::unique_ptr<Ingest>> begin(const oci::Digest& digest,
                                                 std::optional<std::uint64_t> size) = 0;
+
+  // For content whose digest is known only when it is there. Blocks.
+  virtual Result<std::unique_ptr<Ingest>> begin_unnamed() = 0;
 };
 
 enum class Removal {

@@ -36,8 +36,9 @@ std::unexpected<Error> unusable(Error error, const std::string& where) {
   return std::unexpected(std::move(error));
 }
 
-std::unexpected<Error> too_large(const oci::Digest& digest) {
-  return internal_error(Code::NoSpace, digest.str() + " is larger than the whole cache may be");
+std::unexpected<Error> too_large(const std::optional<oci::Digest>& digest) {
+  return internal_error(Code::NoSpace, (digest ? digest->str() : "what is being written") +
+                                           " is larger than the whole cache may be");
 }
 
 // One level: what is above `path` is there, or this fails.
@@ -73,13 +74,17 @@ std::unexpected<Error> no_cache_in(const std::string& directory) {
   return internal_error(Code::NotFound, "there is no Fairlead cache in " + directory);
 }
 
-// "<hex>.<n>", as begin() names what is on its way.
+constexpr std::string_view kUnnamed = "unnamed";
+
+// "<hex>.<n>" or "unnamed.<n>", as begin() and begin_unnamed() call what is on its way.
 bool is_temporary_name(std::string_view name) {
   const std::size_t dot = name.find('.');
-  if (dot != 64 && dot != 128) return false;
+  if (dot == name.npos) return false;
   const std::string_view number = name.substr(dot + 1);
-  return !number.empty() && number.find_first_not_of("0123456789") == name.npos &&
-         name.substr(0, dot).find_first_not_of("0123456789abcdef") == name.npos;
+  if (number.empty() || number.find_first_not_of("0123456789") != name.npos) return false;
+  const std::string_view what = name.substr(0, dot);
+  if (what == kUnnamed) return true;
+  return (dot == 64 || dot == 128) && what.find_first_not_of("0123456789abcdef") == name.npos;
 }
 
 Result<void> sync_directory(const std::string& path) {
@@ -92,7 +97,7 @@ Result<void> sync_directory(const std::string& path) {
 
 class DiskIngest final : public Ingest {
  public:
-  DiskIngest(DiskBlobStore& store, oci::Digest digest, std::string path, UniqueFd fd)
+  DiskIngest(DiskBlobStore& store, std::optional<oci::Digest> digest, std::string path, UniqueFd fd)
       : store_(store), digest_(std::move(digest)), path_(std::move(path)), fd_(std::move(fd)) {}
 
   ~DiskIngest() override { discard(); }
@@ -113,12 +118,15 @@ class DiskIngest final : public Ingest {
     return {};
   }
 
+  void name(const oci::Digest& digest) override { digest_ = digest; }
+
   Result<void> commit() override {
+    if (!digest_) return internal_error(Code::InvalidArgument, path_ + " has no digest yet");
     // What was reserved beyond the end, when an upstream promised more than it sent.
     if (::ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0) {
       return errno_error(errno, "truncate " + path_);
     }
-    if (auto published = store_.publish(path_, fd_.get(), digest_); !published) return published;
+    if (auto published = store_.publish(path_, fd_.get(), *digest_); !published) return published;
     is_settled_ = true;
     return {};
   }
@@ -127,7 +135,7 @@ class DiskIngest final : public Ingest {
 
  private:
   DiskBlobStore& store_;
-  oci::Digest digest_;
+  std::optional<oci::Digest> digest_;
   std::string path_;
   UniqueFd fd_;
   std::uint64_t size_ = 0;
@@ -242,20 +250,34 @@ Result<UniqueFd> DiskBlobStore::create_temporary(const std::string& path) const 
   return fd;
 }
 
-Result<std::unique_ptr<Ingest>> DiskBlobStore::begin(const oci::Digest& digest,
-                                                     std::optional<std::uint64_t> size) {
-  if (size && is_too_large(*size)) return too_large(digest);
-  std::string path =
-      directory_ + "/tmp/" + std::string(digest.hex()) + "." + std::to_string(next_temporary_++);
+Result<std::unique_ptr<DiskIngest>> DiskBlobStore::begin_as(std::string_view name,
+                                                            std::optional<oci::Digest> digest) {
+  std::string path = directory_ + "/tmp/";
+  path.append(name).append(".").append(std::to_string(next_temporary_++));
   auto fd = create_temporary(path);
   if (!fd) return std::unexpected(std::move(fd.error()));
   mark_in_use(fd->get());
-  auto ingest = std::make_unique<DiskIngest>(*this, digest, path, *std::move(fd));
+  return std::make_unique<DiskIngest>(*this, std::move(digest), std::move(path), *std::move(fd));
+}
+
+Result<std::unique_ptr<Ingest>> DiskBlobStore::begin(const oci::Digest& digest,
+                                                     std::optional<std::uint64_t> size) {
+  if (size && is_too_large(*size)) return too_large(digest);
+  auto ingest = begin_as(digest.hex(), digest);
+  if (!ingest) return std::unexpected(std::move(ingest.error()));
   if (size && *size > 0) {
-    const int rc = ::fallocate(ingest->fd(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(*size));
-    if (rc != 0 && errno != EOPNOTSUPP) return errno_error(errno, "reserve space for " + path);
+    const int rc = ::fallocate((*ingest)->fd(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(*size));
+    if (rc != 0 && errno != EOPNOTSUPP) {
+      return errno_error(errno, "reserve space for " + digest.str());
+    }
   }
-  return ingest;
+  return *std::move(ingest);
+}
+
+Result<std::unique_ptr<Ingest>> DiskBlobStore::begin_unnamed() {
+  auto ingest = begin_as(kUnnamed, std::nullopt);
+  if (!ingest) return std::unexpected(std::move(ingest.error()));
+  return *std::move(ingest);
 }
 
 // <directory>/blobs/<algorithm>/<ab>, each where it is missing, and lasting.

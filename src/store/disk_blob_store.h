@@ -4,6 +4,7 @@
 //   <directory>/lock                          held while a process uses the directory
 //   <directory>/blobs/<algorithm>/<ab>/<hex>  complete, verified, read-only; <ab> begins <hex>
 //   <directory>/tmp/<hex>.<n>                 being written; removed at start
+//   <directory>/tmp/unnamed.<n>               the same, while its digest is not known
 //
 // Publish = fsync the file, rename it, fsync the directories. See docs/on-disk-format.md.
 //
@@ -18,11 +19,15 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "store/blob_store.h"
 
 namespace fairlead::store {
+
+class DiskIngest;
 
 struct DiskStoreOptions {
   // Bytes of one blob, 0: any. An upstream that claims, or sends, more than the cache may hold
@@ -48,6 +53,7 @@ class DiskBlobStore final : public BlobStore {
   Result<std::optional<BlobFile>> open(const oci::Digest& digest) override;
   Result<std::unique_ptr<Ingest>> begin(const oci::Digest& digest,
                                         std::optional<std::uint64_t> size) override;
+  Result<std::unique_ptr<Ingest>> begin_unnamed() override;
   Result<std::optional<BlobFile>> inspect(const oci::Digest& digest) override;
   Result<Removal> remove(const oci::Digest& digest) override;
   Result<Removal> remove_damaged(const oci::Digest& digest, const BlobFile& found) override;
@@ -66,6 +72,8 @@ class DiskBlobStore final : public BlobStore {
     return options_.max_content > 0 && size > options_.max_content;
   }
   Result<UniqueFd> create_temporary(const std::string& path) const;
+  Result<std::unique_ptr<DiskIngest>> begin_as(std::string_view name,
+                                               std::optional<oci::Digest> digest);
   Result<void> publish(const std::string& temporary, int fd, const oci::Digest& digest);
   Result<void> make_parents(const std::string& blob_path) const;
   // InUse: `path` is another file than `fd`, just made.

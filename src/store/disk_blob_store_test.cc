@@ -96,10 +96,11 @@ TEST_F(DiskBlobStoreTest, BlobsAreThereAfterARestart) {
 
 TEST_F(DiskBlobStoreTest, LeftoversOfACrashAreRemovedAtStart) {
   open();
-  for (const auto& name : {std::string(64, 'a') + ".0", std::string(128, '0') + ".17"})
+  for (const auto& name :
+       {std::string(64, 'a') + ".0", std::string(128, '0') + ".17", std::string("unnamed.3")})
     std::ofstream(directory_ / "tmp/" + name) << "x";
   const auto store = open();
-  EXPECT_EQ(store->leftovers_removed(), 2u);
+  EXPECT_EQ(store->leftovers_removed(), 3u);
   EXPECT_EQ(files_below(directory_ / "tmp"), 0u);
 }
 
@@ -107,9 +108,18 @@ TEST_F(DiskBlobStoreTest, LeftoversOfACrashAreRemovedAtStart) {
 TEST_F(DiskBlobStoreTest, FilesOfOthersAreNotTakenForLeftovers) {
   open();
   const std::string hex(64, 'a');
-  const std::vector<std::string> names{
-      "notes.txt", "aa.0", hex, hex + ".", hex + ".0x", hex + "a.0", "A" + hex.substr(1) + ".0",
-      "." + hex};
+  const std::vector<std::string> names{"notes.txt",
+                                       "aa.0",
+                                       hex,
+                                       hex + ".",
+                                       hex + ".0x",
+                                       hex + "a.0",
+                                       "A" + hex.substr(1) + ".0",
+                                       "." + hex,
+                                       "unnamed",
+                                       "unnamed.",
+                                       "unnamed.x",
+                                       "renamed.3"};
   for (const auto& name : names) std::ofstream(directory_ / "tmp/" + name) << "x";
   fs::create_directory(directory_ / "tmp/" + hex + ".1");
   fs::create_symlink("/etc/passwd", directory_ / "tmp/" + hex + ".2");

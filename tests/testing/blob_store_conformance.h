@@ -126,6 +126,25 @@ TYPED_TEST_P(BlobStoreConformance, TwoIngestsOfOneContentDoNotDisturbEachOther) 
   EXPECT_EQ(this->stored(this->digest_), this->bytes_);
 }
 
+TYPED_TEST_P(BlobStoreConformance, WhatWasBegunWithoutANameIsThereUnderTheOneItGot) {
+  auto ingest = this->store().begin_unnamed().value();
+  const auto other = this->store().begin_unnamed().value();
+  ASSERT_TRUE(ingest->write(as_byte_view(this->bytes_).first(10)));
+  ASSERT_TRUE(other->write(as_byte_view("something else")));
+  ASSERT_TRUE(ingest->write(as_byte_view(this->bytes_).subspan(10)));
+  EXPECT_EQ(read_all(ingest->fd(), this->bytes_.size()), this->bytes_);
+  EXPECT_FALSE(ingest->commit()) << "as what?";
+  EXPECT_TRUE(this->all().empty());
+  ingest->name(this->digest_);
+  EXPECT_FALSE(this->stored(this->digest_));
+  ASSERT_TRUE(ingest->commit());
+  EXPECT_EQ(this->stored(this->digest_), this->bytes_);
+  EXPECT_EQ(this->all().size(), 1u);
+  EXPECT_EQ(this->remove(this->digest_), store::Removal::InUse);
+  ingest.reset();
+  EXPECT_EQ(this->stored(this->digest_), this->bytes_);
+}
+
 TYPED_TEST_P(BlobStoreConformance, AnOpenBlobOutlivesItsLoss) {
   this->put(this->bytes_);
   const auto file = this->store().open(this->digest_);
@@ -261,8 +280,9 @@ TYPED_TEST_P(BlobStoreConformance, ManyThreadsUseItAtOnce) {
 REGISTER_TYPED_TEST_SUITE_P(
     BlobStoreConformance, NothingIsVisibleBeforeTheCommitAndAllAfter, TheGrowingFileIsReadable,
     WhatIsDestroyedUncommittedWasNeverThere, WhatIsDiscardedStaysReadableForThoseWhoFollow,
-    TwoIngestsOfOneContentDoNotDisturbEachOther, AnOpenBlobOutlivesItsLoss, KnowsBothAlgorithms,
-    HoldsEmptyContent, AContentShorterThanReservedHasItsOwnSize, WhatIsRemovedIsGoneAndMayComeAgain,
+    TwoIngestsOfOneContentDoNotDisturbEachOther, WhatWasBegunWithoutANameIsThereUnderTheOneItGot,
+    AnOpenBlobOutlivesItsLoss, KnowsBothAlgorithms, HoldsEmptyContent,
+    AContentShorterThanReservedHasItsOwnSize, WhatIsRemovedIsGoneAndMayComeAgain,
     WhatIsReadIsNotRemovedBeforeTheLastReaderIsDone, WhatIsOnlyInspectedMayBeRemoved,
     WhatWasJustMadeIsInUseWhileItsIngestLives, WhatIsDamagedIsRemovedThoughItIsRead,
     WhatTookADamagedOnesPlaceStays, AllAreVisitedWithTheirSizesAndNothingElse,

@@ -35,6 +35,8 @@ class FakeBlobStore final : public store::BlobStore {
     bool is_away = false;  // and with it all blobs, until it is back
     // Called after each removal of a file, before remove() returns: a place to let others run.
     std::function<void()> on_removed{};
+    // Called by each commit() that goes well: a place to let others run.
+    std::function<void()> on_commit{};
     // Asked before each open(): an error to answer with, and a place to let others run.
     std::function<std::optional<Error>()> on_open{};
   };
@@ -62,6 +64,13 @@ class FakeBlobStore final : public store::BlobStore {
     if (faults.is_away) return errno_error(ENOENT, "create");
     if (faults.begin_finds_no_space) return errno_error(ENOSPC, "reserve space");
     return std::make_unique<MemoryIngest>(*this, digest);
+  }
+
+  Result<std::unique_ptr<store::Ingest>> begin_unnamed() override {
+    ++begun_;
+    if (faults.is_away) return errno_error(ENOENT, "create");
+    if (faults.begin_finds_no_space) return errno_error(ENOSPC, "create");
+    return std::make_unique<MemoryIngest>(*this, std::nullopt);
   }
 
   Result<store::Removal> remove(const oci::Digest& digest) override {
@@ -116,6 +125,8 @@ class FakeBlobStore final : public store::BlobStore {
     blobs_.erase(digest);
   }
   [[nodiscard]] std::size_t begun() const { return begun_; }
+  // Ingests that live.
+  [[nodiscard]] std::size_t ingests() const { return ingests_; }
 
  private:
   static store::BlobFile file_of(int fd) {
@@ -134,10 +145,12 @@ class FakeBlobStore final : public store::BlobStore {
 
   class MemoryIngest final : public store::Ingest {
    public:
-    MemoryIngest(FakeBlobStore& store, oci::Digest digest)
+    MemoryIngest(FakeBlobStore& store, std::optional<oci::Digest> digest)
         : store_(store), digest_(std::move(digest)), fd_(::memfd_create("blob", MFD_CLOEXEC)) {
       ::flock(fd_.get(), LOCK_SH);
+      ++store_.ingests_;
     }
+    ~MemoryIngest() override { --store_.ingests_; }
 
     Result<void> write(ByteView bytes) override {
       if (size_ + bytes.size() > store_.faults.space) return errno_error(ENOSPC, "write");
@@ -148,11 +161,14 @@ class FakeBlobStore final : public store::BlobStore {
       size_ += bytes.size();
       return {};
     }
+    void name(const oci::Digest& digest) override { digest_ = digest; }
     Result<void> commit() override {
+      if (!digest_) return internal_error(Code::InvalidArgument, "it has no digest yet");
       if (store_.faults.commit_fails) return errno_error(EIO, "fsync");
+      if (store_.faults.on_commit) store_.faults.on_commit();
       const std::lock_guard lock(store_.mutex_);
       // Opened anew: a duplicate would share the lock that says that the ingest lives.
-      store_.blobs_.insert_or_assign(digest_, file_of(fd_.get()).fd);
+      store_.blobs_.insert_or_assign(*digest_, file_of(fd_.get()).fd);
       return {};
     }
     void discard() override {}
@@ -160,7 +176,7 @@ class FakeBlobStore final : public store::BlobStore {
 
    private:
     FakeBlobStore& store_;
-    oci::Digest digest_;
+    std::optional<oci::Digest> digest_;
     UniqueFd fd_;
     std::uint64_t size_ = 0;
   };
@@ -168,6 +184,7 @@ class FakeBlobStore final : public store::BlobStore {
   mutable std::mutex mutex_;
   std::map<oci::Digest, UniqueFd> blobs_;
   std::atomic<std::size_t> begun_{0};
+  std::atomic<std::size_t> ingests_{0};
 };
 
 }  // namespace fairlead::testing

@@ -211,6 +211,49 @@ TYPED_TEST_P(IndexConformance, TagsAreKeptByRepositoryNameAndVariant) {
   EXPECT_FALSE(this->index_->tag(key));
 }
 
+TYPED_TEST_P(IndexConformance, ATagIsRemovedInAllItsVariants) {
+  const auto put = [this](const char* repository, const char* tag, const char* variant) {
+    this->index_->put_tag({"reg", repository, tag, variant}, {.digest = this->digest_});
+  };
+  put("team/app", "v1", "");
+  put("team/app", "v1", "application/x");
+  put("team/app", "v1", "cooldown=1ms;");
+  put("team/app", "v10", "");
+  put("team/app", "v", "");
+  put("team/app2", "v1", "");
+  EXPECT_EQ(this->index_->variants("reg", "team/app", "v1"),
+            (std::vector<std::string>{"", "application/x", "cooldown=1ms;"}));
+  EXPECT_TRUE(this->index_->variants("reg", "team/app", "v2").empty());
+
+  this->index_->remove_tags("reg", "team/app", "v1");
+  this->index_->remove_tags("reg", "team/app", "unknown");
+  EXPECT_TRUE(this->index_->variants("reg", "team/app", "v1").empty());
+  EXPECT_FALSE(this->index_->tag({"reg", "team/app", "v1", "application/x"}));
+  EXPECT_TRUE(this->index_->tag({"reg", "team/app", "v10", ""}));
+  EXPECT_TRUE(this->index_->tag({"reg", "team/app", "v", ""}));
+  EXPECT_TRUE(this->index_->tag({"reg", "team/app2", "v1", ""}));
+}
+
+TYPED_TEST_P(IndexConformance, TheTagsThatMeanADigestAreRemoved) {
+  const auto put = [this](const char* repository, const char* tag, const char* variant,
+                          const oci::Digest& digest) {
+    this->index_->put_tag({"reg", repository, tag, variant}, {.digest = digest});
+  };
+  put("team/app", "a", "", this->digest_);
+  put("team/app", "a", "application/x", this->other_);
+  put("team/app", "b", "", this->other_);
+  put("team/app", "c", "", this->digest_);
+  put("team/app", "c", "application/x", this->digest_);
+  put("team/app/sub", "a", "", this->digest_);
+  EXPECT_EQ(this->index_->remove_tags_of("reg", "team/app", this->digest_),
+            (std::vector<std::string>{"a", "c"}));
+  EXPECT_TRUE(this->index_->variants("reg", "team/app", "a").empty()) << "none is as it was";
+  EXPECT_TRUE(this->index_->variants("reg", "team/app", "c").empty());
+  EXPECT_TRUE(this->index_->tag({"reg", "team/app", "b", ""}));
+  EXPECT_TRUE(this->index_->tag({"reg", "team/app/sub", "a", ""}));
+  EXPECT_TRUE(this->index_->remove_tags_of("reg", "team/app", this->digest_).empty());
+}
+
 TYPED_TEST_P(IndexConformance, TheFirstSightStands) {
   EXPECT_FALSE(this->index_->seen("reg", "team/app", this->digest_));
   EXPECT_EQ(this->index_->first_seen("reg", "team/app", this->digest_, at(5)), at(5));
@@ -280,7 +323,8 @@ REGISTER_TYPED_TEST_SUITE_P(IndexConformance, NothingIsKnownAtFirst,
                             StoredContentIsCountedOnceAndForgottenWithItsLinks,
                             WhatIsUnstoredKeepsItsLinks, TheTypeOfStoredContentStands,
                             AUseOfAManifestIsAUseOfAllThatItNames, VisitsWhatIsStored,
-                            TagsAreKeptByRepositoryNameAndVariant, TheFirstSightStands,
+                            TagsAreKeptByRepositoryNameAndVariant, ATagIsRemovedInAllItsVariants,
+                            TheTagsThatMeanADigestAreRemoved, TheFirstSightStands,
                             AFirstSightInTheFutureIsPutRight, AUseInTheFutureIsPutRight,
                             DocumentsAreKept, ManyThreadsUseItAtOnce);
 
