@@ -87,7 +87,9 @@ async::Task<> Gateway::push_manifest(Exchange& exchange, const auth::Grant&) {
   const auto algorithm = operation.reference.digest ? operation.reference.digest->algorithm()
                          : told                     ? told->algorithm()
                                                     : oci::DigestAlgorithm::Sha256;
-  const oci::Digest digest = oci::digest_of(algorithm, as_byte_view(*text));
+  const oci::Digest digest = told && told->algorithm() == algorithm
+                                 ? *told
+                                 : oci::digest_of(algorithm, as_byte_view(*text));
   co_await changes_.manifest_pushed(content_source(exchange, cache::ContentKind::Manifest),
                                     {.digest = digest,
                                      .media_type = oci::bare_media_type(content_type),
