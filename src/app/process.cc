@@ -38,7 +38,9 @@
 #include "cache/bookkeeper.h"
 #include "cache/bucket_source.h"
 #include "cache/fill_table.h"
+#include "cache/fresh_lists.h"
 #include "cache/housekeeper.h"
+#include "cache/repository_names.h"
 #include "cache/services.h"
 #include "control/cache_control.h"
 #include "gateway/admission.h"
@@ -133,7 +135,9 @@ class Process {
                   .space = space_,
                   .tasks = fill_tasks_,
                   .clock = clock_,
-                  .log = log_},
+                  .log = log_,
+                  .lists = &fresh_lists_,
+                  .repositories = &repository_names_},
         housekeeper_(services_, config.cache),
         tokens_(clock_),
         workers_(config.server.workers),
@@ -325,6 +329,8 @@ class Process {
   cache::FillTable fills_;
   cache::TagChecks checks_;
   cache::SpaceSignal space_;
+  cache::FreshLists fresh_lists_;
+  cache::RepositoryNames repository_names_{clock_, log_};
   async::TaskGroup fill_tasks_;
   routing::Router router_;
   cache::Services services_;

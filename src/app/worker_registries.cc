@@ -28,6 +28,7 @@ WorkerRegistries::WorkerRegistries(const config::Config& config, upstream::HttpT
         delivery != config.deliveries.end()) {
       served.delivery = delivery->second;
     }
+    served.in_catalog = options.in_catalog && !options.relays_credentials;
     all_.emplace(options.name, std::move(served));
   }
 }

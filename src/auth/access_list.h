@@ -13,6 +13,9 @@
 
 namespace fairlead::auth {
 
+// In an access list, the right to see in the catalog what one may pull. No repository is called so.
+inline constexpr std::string_view kCatalogName = "_catalog";
+
 struct Access {
   enum class Reach {
     Exact,    // the repository `name`

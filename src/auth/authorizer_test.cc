@@ -96,5 +96,26 @@ TEST(Authorizer, ARelayedLoginIsTheUpstreamsToJudge) {
   EXPECT_EQ(caller.relayed_to("other", "r"), nullptr);
 }
 
+TEST(Caller, ATokenForTheCatalogStandsForItsCallerThere) {
+  const Caller without = reader_of_catalog(sealed({{.name = "a", .actions = kPull}}));
+  EXPECT_TRUE(without.access && without.is_sealed) << "it was not asked for";
+  const Caller with = reader_of_catalog(sealed(
+      {{.name = "a", .actions = kPull}, {.name = std::string(kCatalogName), .actions = kPull}}));
+  EXPECT_EQ(with.name, "alice");
+  EXPECT_EQ(with.kind, Caller::Kind::User);
+  EXPECT_FALSE(with.access);
+
+  // The attack: an outside issuer's list that names it.
+  Caller issued = sealed({{.name = std::string(kCatalogName), .actions = kPull}});
+  issued.is_sealed = false;
+  EXPECT_TRUE(reader_of_catalog(issued).access);
+}
+
+TEST(Authorizer, ATokenForTheCatalogIsNoneForRepositories) {
+  const auto caller = sealed({{.name = std::string(kCatalogName), .actions = kPull}});
+  const Policy policy{{.anonymous = {}}};
+  EXPECT_EQ(ask(policy, caller, {.repository = "a"}), "other scope");
+}
+
 }  // namespace
 }  // namespace fairlead::auth

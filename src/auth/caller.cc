@@ -13,6 +13,13 @@ const RelayedLogin* Caller::relayed_to(std::string_view registry,
   return found == relayed.end() ? nullptr : &*found;
 }
 
+Caller reader_of_catalog(const Caller& caller) {
+  const bool is_asked_for = caller.is_sealed && caller.access &&
+                            caller.access->allowed(kCatalogName).has(oci::Action::Pull);
+  if (!is_asked_for) return caller;
+  return {.kind = caller.kind, .name = caller.name, .access = {}, .relayed = {}};
+}
+
 std::string label_of(const Caller& caller) {
   switch (caller.kind) {
     case Caller::Kind::Anonymous:

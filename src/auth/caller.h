@@ -55,6 +55,10 @@ struct Caller {
   [[nodiscard]] bool is_identified() const { return kind != Kind::Anonymous; }
 };
 
+// By whom is decided what of the catalog a caller sees. A sealed token that was asked for to see it
+// stands for its caller there, and nowhere else.
+Caller reader_of_catalog(const Caller& caller);
+
 // For logs and limits: "alice", "jwt:ci", "relayed:bob"; empty: anonymous.
 std::string label_of(const Caller& caller);
 

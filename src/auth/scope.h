@@ -24,6 +24,8 @@ struct Scope {
   Actions actions;   // those that we know
 
   [[nodiscard]] bool is_repository() const { return type == "repository"; }
+  // "registry:catalog:*"
+  [[nodiscard]] bool is_catalog() const { return type == "registry" && name == "catalog"; }
 };
 
 inline constexpr std::size_t kMaxScopes = 100;
@@ -37,5 +39,7 @@ bool parse_scopes(std::string_view list, std::vector<Scope>& out);
 
 // "repository:team/app:pull"
 std::string write_scope(std::string_view repository, Actions actions);
+
+inline constexpr std::string_view kCatalogScope = "registry:catalog:*";
 
 }  // namespace fairlead::auth

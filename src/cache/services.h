@@ -8,7 +8,9 @@
 #include "cache/bookkeeper.h"
 #include "cache/bucket_keeper.h"
 #include "cache/fill_table.h"
+#include "cache/fresh_lists.h"
 #include "cache/kept_uploads.h"
+#include "cache/repository_names.h"
 #include "cache/space_signal.h"
 #include "cache/tag_checks.h"
 #include "index/index.h"
@@ -28,8 +30,10 @@ struct Services {
   async::TaskGroup& tasks;  // fills and checks run here; joined before any of these goes away
   const Clock& clock;
   telemetry::Log& log;
-  BucketKeeper* bucket = nullptr;  // null: there is no cache.s3
-  KeptUploads* uploads = nullptr;  // null: what is pushed is not kept
+  BucketKeeper* bucket = nullptr;           // null: there is no cache.s3
+  KeptUploads* uploads = nullptr;           // null: what is pushed is not kept
+  FreshLists* lists = nullptr;              // null: no list is ever fresh
+  RepositoryNames* repositories = nullptr;  // null: there is no catalog
 };
 
 }  // namespace fairlead::cache

@@ -393,5 +393,19 @@ TEST(Load, ReadsRealFilesUpToTheLimit) {
   ::rmdir(directory.c_str());
 }
 
+TEST(Config, ARegistryIsInTheCatalogWhenItSaysSo) {
+  const Config config = good(
+      "registries:\n"
+      "  a.example: {url: 'https://a.example', catalog: true}\n"
+      "  b.example: {url: 'https://b.example', catalog: false}\n"
+      "  c.example: {url: 'https://c.example'}\n"
+      "  d.example: {url: 'https://d.example', catalog: true, credentials: relay}\n");
+  for (const auto& registry : config.registries) {
+    const bool is_in = registry.name == "a.example" || registry.name == "d.example";
+    EXPECT_EQ(registry.in_catalog, is_in) << registry.name;
+  }
+  EXPECT_THAT(config.warnings, testing::ElementsAre(testing::HasSubstr("d.example.catalog")));
+}
+
 }  // namespace
 }  // namespace fairlead::config

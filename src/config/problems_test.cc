@@ -340,5 +340,12 @@ TEST(Problems, AreBoundedInNumber) {
               ElementsAre("f.yaml: is larger than 1 MiB"));
 }
 
+TEST(Problems, ACatalogIsOfARegistryThatTellsItsNames) {
+  EXPECT_THAT(problems_of("registries: {corp: {url: https://c.example, catalog: perhaps}}"),
+              ElementsAre(testing::HasSubstr("registries.corp.catalog: ")));
+  EXPECT_THAT(problems_of("registries: {corp: {bucket: {name: b, region: r}, catalog: true}}"),
+              testing::Contains(testing::HasSubstr("registries.corp.catalog: is for a registry")));
+}
+
 }  // namespace
 }  // namespace fairlead::config

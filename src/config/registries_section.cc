@@ -141,12 +141,24 @@ void read_network(Section& registry, RegistryOptions& out) {
   registry.section("timeouts", [&](Section& timeouts) { read_timeouts(timeouts, out.timeouts); });
 }
 
+void read_catalog(Section& registry, RegistryOptions& out) {
+  const auto value = registry.find("catalog");
+  if (!value) return;
+  out.in_catalog = value->boolean().value_or(false);
+  if (!out.in_catalog) return;
+  if (out.url.empty()) value->problem("is for a registry with a url: nobody else tells its names");
+  if (out.relays_credentials) {
+    value->warning("is of no use with credentials: relay: what each caller may see is not known");
+  }
+}
+
 void read_registry(Section& registry, RegistryOptions& out) {
   read_urls(registry, out);
   read_credentials(registry, out);
   check_mirrors(registry, out);
   read_network(registry, out);
   warn_of_plain_http(registry, out);
+  read_catalog(registry, out);
 }
 
 // The attack: the bucket is asked instead of the registry, which alone knows what its callers may.

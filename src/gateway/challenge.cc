@@ -35,6 +35,9 @@ std::string write_challenge(const Exchange& exchange, TokenError error) {
   if (!operation.repository.empty()) {
     text += ",scope=\"" + auth::write_scope(operation.repository, needed(operation.action)) + "\"";
   }
+  if (operation.kind == oci::Kind::Catalog) {
+    text += ",scope=\"" + std::string(auth::kCatalogScope) + "\"";
+  }
   if (error == TokenError::InvalidToken) text += ",error=\"invalid_token\"";
   if (error == TokenError::InsufficientScope) text += ",error=\"insufficient_scope\"";
   return text;

@@ -104,8 +104,7 @@ async::Task<> Gateway::serve_registry(Exchange& exchange) {
   if (!co_await identify(exchange)) co_return;
   if (operation.kind == oci::Kind::Ping) co_return co_await answer_ping(exchange);
   if (operation.kind == oci::Kind::Catalog) {
-    co_return co_await respond_error(exchange, 404, oci::ErrorCode::Unsupported,
-                                     "the catalog is not served");
+    co_return co_await list_catalog(exchange);
   }
   if (!target) co_return co_await respond_unrouted(exchange, target.error());
   const auto grant = co_await authorize(exchange);

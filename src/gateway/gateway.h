@@ -11,6 +11,8 @@
 //   respond    whole, range or 304                           respond.cc
 //   pass on    what is pushed or deleted, and follow it      push.cc, upload.cc
 //   record     one line, whatever happened                   gateway.cc
+//
+// Lists are asked for in listing.cc, the catalog is put together in catalog.cc.
 #pragma once
 
 #include <chrono>
@@ -19,6 +21,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "async/task.h"
 #include "auth/authorizer.h"
@@ -29,6 +32,7 @@
 #include "cache/resolver.h"
 #include "cache/services.h"
 #include "gateway/admission.h"
+#include "gateway/catalog_page.h"
 #include "gateway/exchange.h"
 #include "gateway/readiness.h"
 #include "gateway/served_registries.h"
@@ -143,11 +147,23 @@ class Gateway {
   // listing.cc
   async::Task<> list_tags(Exchange& exchange, const auth::Grant& grant);
   async::Task<> list_kept_tags(Exchange& exchange, Error why);
+  async::Task<> respond_known_tags(Exchange& exchange, const std::vector<std::string>& known);
   async::Task<> respond_tags(Exchange& exchange, const oci::TagPage& page, std::string next_page);
   async::Task<> list_referrers(Exchange& exchange, const auth::Grant& grant);
   async::Task<> list_kept_referrers(Exchange& exchange, Error why);
   async::Task<Result<upstream::Document>> ask_for_referrers(Exchange& exchange,
                                                             oci::Digest subject);
+  struct ReferrersPage {
+    bool is_whole = false;  // the whole list, unfiltered
+    std::string filters_applied{};
+    std::string next_page{};  // a query
+  };
+  async::Task<> respond_referrers(Exchange& exchange, std::string list, ReferrersPage page);
+
+  // catalog.cc
+  async::Task<> list_catalog(Exchange& exchange);
+  async::Task<ToldNames> ask_for_names(Exchange& exchange);
+  [[nodiscard]] bool has_catalog() const;
 
   const routing::Router& router_;
   Registries registries_;

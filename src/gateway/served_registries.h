@@ -15,6 +15,7 @@ struct ServedRegistry {
   upstream::Registry* registry = nullptr;  // of this worker
   routing::Delivery delivery{};            // where the route says nothing else
   bool has_bucket = false;                 // `registry` reads its content there, and may locate it
+  bool in_catalog = false;                 // its repositories are named in the catalog
 };
 
 // By name.

@@ -58,6 +58,13 @@ async::Task<Result<auth::TokenRequest>> read_request(Exchange& exchange) {
   co_return as_result(auth::parse_token_form(*form));
 }
 
+// Whom the policy knows by name. What a list of their own gives would not be in their token.
+bool may_see_catalog(const auth::Caller& caller) {
+  if (!caller.is_identified()) return false;
+  return !caller.access ||
+         (caller.is_sealed && caller.access->allowed(auth::kCatalogName).has(oci::Action::Pull));
+}
+
 // Whether to say 401 and not what an upstream's trouble would be.
 bool is_refusal(const Error& error) {
   return error.code == Code::Unauthorized ||
@@ -109,7 +116,8 @@ async::Task<> TokenService::answer(Exchange& exchange) {
     }
     co_return co_await respond_refused(exchange, std::move(identified.error().context));
   }
-  auth::Caller caller = caller_to_seal(shown.user, *identified, wanted);
+  const bool wants_catalog = std::ranges::any_of(request->scopes, &auth::Scope::is_catalog);
+  auth::Caller caller = caller_to_seal(shown.user, *identified, wanted, wants_catalog);
   exchange.record.caller = auth::label_of(caller);
   co_await respond(exchange, std::move(caller));
 }
@@ -276,7 +284,8 @@ async::Task<Result<void>> TokenService::relay(Exchange& exchange, const Shown& s
 }
 
 auth::Caller TokenService::caller_to_seal(const std::string& user, const Identified& identified,
-                                          const std::vector<Wanted>& wanted) const {
+                                          const std::vector<Wanted>& wanted,
+                                          bool wants_catalog) const {
   auth::Caller caller{.kind = identified.own->kind, .name = identified.own->name};
   if (identified.is_relayed && !caller.is_identified()) {
     caller.kind = auth::Caller::Kind::Relayed;
@@ -300,6 +309,9 @@ auth::Caller TokenService::caller_to_seal(const std::string& user, const Identif
     // What the upstream will say of it is not known, only what the route does not allow.
     const auth::Actions refused = is_theirs ? one.actions - policy->allow : one.actions - given;
     entries.push_back({.name = one.name, .actions = given, .refused = refused});
+  }
+  if (wants_catalog && may_see_catalog(*identified.own)) {
+    entries.push_back({.name = std::string(auth::kCatalogName), .actions = {oci::Action::Pull}});
   }
   caller.access = auth::AccessList(std::move(entries));
   caller.is_sealed = true;

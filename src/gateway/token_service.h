@@ -68,7 +68,8 @@ class TokenService {
                                                const std::vector<Wanted>& wanted, Identified& out);
   [[nodiscard]] bool is_for_us(const Shown& shown) const;
   [[nodiscard]] auth::Caller caller_to_seal(const std::string& user, const Identified& identified,
-                                            const std::vector<Wanted>& wanted) const;
+                                            const std::vector<Wanted>& wanted,
+                                            bool wants_catalog) const;
   async::Task<> respond(Exchange& exchange, auth::Caller caller);
 
   const routing::Router& router_;

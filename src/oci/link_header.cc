@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "oci/operation.h"
+#include "oci/query.h"
 
 namespace fairlead::oci {
 namespace {
@@ -91,6 +92,19 @@ bool read_parameters(Scanner& scanner, bool& is_next) {
   }
 }
 
+// The attack: an upstream whose next page is another registry's.
+std::string without_name_space(std::string_view query) {
+  std::string kept;
+  bool is_first = true;
+  for (QueryReader reader(query); reader.next();) {
+    if (reader.has_name("ns")) continue;
+    if (!is_first) kept += '&';
+    is_first = false;
+    kept += reader.raw();
+  }
+  return kept;
+}
+
 bool is_safe(char c) { return c > ' ' && c < 0x7f && c != '<' && c != '>' && c != '"'; }
 
 }  // namespace
@@ -122,7 +136,7 @@ std::string link_query(std::string_view target) {
       query += percent_encode({&c, 1});
     }
   }
-  return query;
+  return without_name_space(query);
 }
 
 }  // namespace fairlead::oci

@@ -13,7 +13,8 @@ namespace fairlead::oci {
 std::optional<std::string> next_link(std::string_view link_header);
 
 // The raw query of a link target ("/v2/x/tags/list?n=1&last=b" -> "n=1&last=b"); empty when it
-// has none. Safe to put into a header: visible ASCII only, without '<', '>' and '"'.
+// has none. Safe to put into a header: visible ASCII only, without '<', '>' and '"'; and without
+// `ns`, which is no upstream's to say.
 std::string link_query(std::string_view target);
 
 }  // namespace fairlead::oci

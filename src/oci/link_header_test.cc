@@ -81,5 +81,23 @@ TEST(LinkQuery, IsSafeInAHeader) {
   EXPECT_EQ(link_query("?a=\xc3\xa9\x7f"), "a=%C3%A9%7F");
 }
 
+// The attack: an upstream whose next page is another registry's.
+TEST(LinkQuery, HasNoNamespace) {
+  EXPECT_EQ(link_query("/v2/x/tags/list?ns=evil.example&n=1&last=b"), "n=1&last=b");
+  EXPECT_EQ(link_query("?n=1&n%73=evil.example&last=b&ns"), "n=1&last=b");
+  EXPECT_EQ(link_query("?ns=evil.example"), "");
+  EXPECT_EQ(link_query("?ns2=a&xns=b"), "ns2=a&xns=b");
+}
+
+// Which repository it names, and whether it is absolute, makes no difference: it is asked for
+// under the client's name.
+TEST(LinkQuery, IsAllThatIsTakenOfATarget) {
+  for (const char* target :
+       {"?n=1&last=b", "list?n=1&last=b", "//other.example/v2/y/tags/list?n=1&last=b",
+        "https://other.example/v2/secret/tags/list?n=1&last=b", "/v2/../token?n=1&last=b"}) {
+    EXPECT_EQ(link_query(target), "n=1&last=b") << target;
+  }
+}
+
 }  // namespace
 }  // namespace fairlead::oci

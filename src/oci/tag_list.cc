@@ -86,6 +86,24 @@ std::vector<std::string> merge_tags(std::vector<std::string> known, const TagQue
   return known;
 }
 
+bool is_whole_list(const TagQuery& query, const TagPage& page) {
+  if (!query.is_understood || !query.last.empty() || page.has_more) return false;
+  // A registry may cut a page without saying so.
+  const bool may_be_cut = query.n && *query.n <= page.tags.size();
+  return !may_be_cut && is_sorted(page.tags);
+}
+
+std::vector<std::string> with_tag(std::vector<std::string> known, std::string tag) {
+  const auto at = std::ranges::lower_bound(known, tag);
+  if (at == known.end() || *at != tag) known.insert(at, std::move(tag));
+  return known;
+}
+
+std::vector<std::string> without_tag(std::vector<std::string> known, std::string_view tag) {
+  std::erase(known, tag);
+  return known;
+}
+
 TagPage page_of(const std::vector<std::string>& known, const TagQuery& query) {
   const auto begin =
       query.last.empty() ? known.begin() : std::ranges::upper_bound(known, query.last);

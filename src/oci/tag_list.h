@@ -35,6 +35,14 @@ struct TagPage {
 std::vector<std::string> merge_tags(std::vector<std::string> known, const TagQuery& query,
                                     const TagPage& page);
 
+// Whether `page`, the answer to `query`, is certain to be the whole list, in the order in which
+// pages are cut from it.
+bool is_whole_list(const TagQuery& query, const TagPage& page);
+
+// What a push or a deletion makes of a sorted list.
+std::vector<std::string> with_tag(std::vector<std::string> known, std::string tag);
+std::vector<std::string> without_tag(std::vector<std::string> known, std::string_view tag);
+
 // That part of a sorted list.
 TagPage page_of(const std::vector<std::string>& known, const TagQuery& query);
 

@@ -69,5 +69,26 @@ TEST(TagList, IsPagedAsAsked) {
   EXPECT_EQ(page_of(known, {.last = "aa"}).tags, (Tags{"b", "c"}));
 }
 
+TEST(TagList, IsWholeOnlyWhereItIsCertain) {
+  const TagPage page{.tags = {"a", "b", "c"}};
+  EXPECT_TRUE(is_whole_list({}, page));
+  EXPECT_TRUE(is_whole_list({}, {}));
+  EXPECT_TRUE(is_whole_list({.n = 4}, page));
+  EXPECT_FALSE(is_whole_list({.n = 3}, page)) << "a registry may cut without a Link";
+  EXPECT_FALSE(is_whole_list({.n = 0}, {}));
+  EXPECT_FALSE(is_whole_list({.last = "0"}, page));
+  EXPECT_FALSE(is_whole_list({.is_understood = false}, page));
+  EXPECT_FALSE(is_whole_list({}, {.tags = {"a"}, .has_more = true}));
+  EXPECT_FALSE(is_whole_list({}, {.tags = {"b", "a"}})) << "its pages would be cut otherwise";
+}
+
+TEST(TagList, FollowsPushesAndDeletions) {
+  EXPECT_EQ(with_tag({"a", "c"}, "b"), (Tags{"a", "b", "c"}));
+  EXPECT_EQ(with_tag({"a", "c"}, "c"), (Tags{"a", "c"}));
+  EXPECT_EQ(with_tag({}, "z"), (Tags{"z"}));
+  EXPECT_EQ(without_tag({"a", "b", "c"}, "b"), (Tags{"a", "c"}));
+  EXPECT_EQ(without_tag({"a"}, "b"), (Tags{"a"}));
+}
+
 }  // namespace
 }  // namespace fairlead::oci

@@ -39,6 +39,11 @@ class MatchTable {
   // Exact first, then the longest prefix.
   [[nodiscard]] std::optional<Found> find(std::string_view repository) const;
 
+  // By what they match; without capabilities.
+  [[nodiscard]] const std::map<std::string, Mapping, std::less<>>& plain() const {
+    return mappings_;
+  }
+
   // Whether a capability's name is at the beginning of `text`, which need be no repository.
   [[nodiscard]] bool holds_capability(std::string_view text) const;
 

@@ -57,6 +57,15 @@ struct Router::Table {
   [[nodiscard]] std::expected<Target, Unrouted> target(const MatchTable::Found& found,
                                                        std::string_view star,
                                                        std::string name) const;
+
+  // nullopt: to no registry that is configured.
+  [[nodiscard]] std::optional<Reach> reach(std::string_view match, const Mapping& mapping,
+                                           std::string_view star) const;
+  void add_reaches(const MatchTable& of_scope, std::string_view star,
+                   std::vector<Reach>& out) const;
+
+  // Of a namespace, or of any; nullptr: no route is for it.
+  [[nodiscard]] const Mapping* of_name_space(std::string_view name_space) const;
 };
 
 const Mapping* Router::Table::add(const RouteOptions& route, Mapping mapping) {
@@ -124,16 +133,65 @@ std::expected<Target, Unrouted> Router::route(const RouteQuery& query) const {
   if (!query.name_space.empty() && !equal_ignoring_case(query.name_space, query.authority)) {
     const std::string name_space = to_lower(query.name_space);
     std::string name = qualified(name_space, query.repository);
-    auto found = table.name_spaces.find(name_space);
-    if (found == table.name_spaces.end()) found = table.name_spaces.find("*");
-    if (found == table.name_spaces.end()) return std::unexpected(Unrouted{std::move(name)});
-    return table.target({.mapping = &found->second, .remainder = query.repository}, name_space,
+    const Mapping* mapping = table.of_name_space(name_space);
+    if (mapping == nullptr) return std::unexpected(Unrouted{std::move(name)});
+    return table.target({.mapping = mapping, .remainder = query.repository}, name_space,
                         std::move(name));
   }
   if (const auto found = table.matches.find(query.repository)) {
     return table.target(*found, {}, std::string(query.repository));
   }
   return std::unexpected(Unrouted{std::string(query.repository)});
+}
+
+const Mapping* Router::Table::of_name_space(std::string_view name_space) const {
+  auto found = name_spaces.find(name_space);
+  if (found == name_spaces.end()) found = name_spaces.find("*");
+  return found == name_spaces.end() ? nullptr : &found->second;
+}
+
+std::optional<Reach> Router::Table::reach(std::string_view match, const Mapping& mapping,
+                                          std::string_view star) const {
+  const auto registry = registries.find(substitute(mapping.registry, star));
+  if (registry == registries.end()) return std::nullopt;
+  return Reach{.match = std::string(match),
+               .registry = registry->first,
+               .remote = substitute(mapping.remote, star)};
+}
+
+void Router::Table::add_reaches(const MatchTable& of_scope, std::string_view star,
+                                std::vector<Reach>& out) const {
+  for (const auto& [match, mapping] : of_scope.plain()) {
+    if (auto one = reach(match, mapping, star)) out.push_back(*std::move(one));
+  }
+}
+
+std::vector<Reach> Router::reaches(const RouteQuery& query) const {
+  const Table& table = *table_;
+  std::vector<Reach> out;
+  const std::string host = plain_host(query.host);
+  for (const auto& [matches, star] : table.of_host(host)) table.add_reaches(*matches, star, out);
+  if (query.name_space.empty() || equal_ignoring_case(query.name_space, query.authority)) {
+    table.add_reaches(table.matches, {}, out);
+    return out;
+  }
+  const std::string name_space = to_lower(query.name_space);
+  if (const Mapping* mapping = table.of_name_space(name_space)) {
+    if (auto one = table.reach({}, *mapping, name_space)) out.push_back(*std::move(one));
+  }
+  return out;
+}
+
+std::optional<std::string> Reach::name_of(std::string_view remote_repository) const {
+  const bool is_prefix = match.empty() || match.ends_with('/');
+  if (!is_prefix) {
+    const bool is_it = remote_repository == remote || remote_repository == "library/" + remote;
+    return is_it ? std::optional(match) : std::nullopt;
+  }
+  if (!remote_repository.starts_with(remote) || remote_repository.size() == remote.size()) {
+    return std::nullopt;
+  }
+  return match + std::string(remote_repository.substr(remote.size()));
 }
 
 bool Router::holds_capability(std::string_view host, std::string_view text) const {

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,16 @@ struct Unrouted {
   std::string name;  // qualified
 };
 
+// One way from what a client names to a registry. Others may be in front of it: route() decides.
+struct Reach {
+  std::string match;     // "bp/" or "": a prefix; "alpine": that one
+  std::string registry;  // a configured name
+  std::string remote;    // "backplane/" or ""; of an exact match the repository, "library/alpine"
+
+  // The name behind which this way has `remote_repository`; nullopt: it does not lead there.
+  [[nodiscard]] std::optional<std::string> name_of(std::string_view remote_repository) const;
+};
+
 class Router {
  public:
   // Fails with every problem at once (unknown registry, two routes that mean the same, a `{1}`
@@ -61,6 +72,10 @@ class Router {
   // A qualified name is what the client writes behind the gateway's own address: the repository
   // of the path; with the host, or the namespace, in front where a route by these decides.
   [[nodiscard]] std::expected<Target, Unrouted> route(const RouteQuery& query) const;
+
+  // Every way that a request with that host and namespace may go, but for capabilities; the
+  // repository is not looked at.
+  [[nodiscard]] std::vector<Reach> reaches(const RouteQuery& query) const;
 
   // Whether a capability's name is at the beginning of `text` (a path behind /v2/, maybe
   // malformed, percent-decoded): then it must not be shown.

@@ -102,6 +102,14 @@ async::Task<Result<Document>> BucketRegistry::get_document(std::string repositor
   co_return std::unexpected(both(std::move(ours.error()), std::move(theirs.error())));
 }
 
+async::Task<Result<Document>> BucketRegistry::list_repositories(std::string query,
+                                                                std::size_t limit) {
+  if (behind_ == nullptr) {
+    co_return upstream_error(Code::Unsupported, Retry::No, "a bucket tells no repositories");
+  }
+  co_return co_await behind_->list_repositories(std::move(query), limit);
+}
+
 async::Task<Result<std::optional<Location>>> BucketRegistry::locate_blob(std::string repository,
                                                                          oci::Digest digest) {
   auto place = co_await bucket_.find(repository, digest, Held::AsBlob);

@@ -63,6 +63,8 @@ class BucketRegistry final : public upstream::Registry {
                                                        std::string path_and_query,
                                                        std::string accept,
                                                        std::size_t limit) override;
+  async::Task<Result<upstream::Document>> list_repositories(std::string query,
+                                                            std::size_t limit) override;
   async::Task<Result<std::optional<upstream::Location>>> locate_blob(std::string repository,
                                                                      oci::Digest digest) override;
   async::Task<Result<std::optional<upstream::Location>>> locate_manifest(

@@ -57,6 +57,10 @@ class Behind final : public upstream::Registry {
     if (!document) co_return upstream_error(Code::NotFound, Retry::No, "no such document");
     co_return *document;
   }
+  async::Task<Result<upstream::Document>> list_repositories(std::string query,
+                                                            std::size_t) override {
+    co_return upstream::Document{.body = "asked for " + query};
+  }
   async::Task<Result<std::optional<upstream::Location>>> locate_blob(std::string,
                                                                      oci::Digest) override {
     co_return upstream::Location{.url = "https://behind.test/"};

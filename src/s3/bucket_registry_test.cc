@@ -294,5 +294,11 @@ TEST_F(BucketRegistryTest, TheQuotaIsTheRegistrys) {
   EXPECT_FALSE(registry_->quota());
 }
 
+TEST_F(BucketRegistryTest, RepositoriesAreToldByTheRegistryAlone) {
+  EXPECT_EQ(run(registry_->list_repositories("n=5", kLimit))->body, "asked for n=5");
+  use(LayoutKind::Distribution, false);
+  EXPECT_EQ(run(registry_->list_repositories("n=5", kLimit)).error().code, Code::Unsupported);
+}
+
 }  // namespace
 }  // namespace fairlead::s3

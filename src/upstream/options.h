@@ -33,6 +33,7 @@ struct RegistryOptions {
   std::string ca_file;                   // PEM, instead of the system's; empty: the system's
   std::string proxy;                     // empty: from the environment
   Timeouts timeouts;
+  bool in_catalog = false;  // its repositories are named in our own catalog
 
   // Docker Hub keeps its official images under library/.
   [[nodiscard]] bool is_docker_hub() const {

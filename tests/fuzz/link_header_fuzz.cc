@@ -6,6 +6,7 @@
 
 #include "fuzz/property.h"
 #include "oci/link_header.h"
+#include "oci/operation.h"
 
 using fairlead::fuzz::check;
 using namespace fairlead::oci;
@@ -17,6 +18,7 @@ void check_query(std::string_view target) {
   check(std::ranges::all_of(query, [](char c) {
     return c > ' ' && c < 0x7f && c != '<' && c != '>' && c != '"' && c != '#';
   }));
+  check(!query_parameter(query, "ns"));
   check(link_query("/v2/a/tags/list?" + query) == query);
   const auto again = next_link("</v2/a/tags/list?" + query + ">; rel=\"next\"");
   check(again && link_query(*again) == query);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Input: a query, a line feed, and an upstream's list of tags or of referrers. What is kept of it
-// is sorted, without repetitions, and pages of it put together are the whole.
-// Modules: oci
+// Input: a query, a line feed, and an upstream's list of tags, of referrers or of repositories, or
+// a manifest that refers to another. What is kept of it is sorted, without repetitions, and pages
+// of it put together are the whole. Modules: oci
 #include <algorithm>
 #include <string>
 #include <vector>
 
 #include "fuzz/property.h"
+#include "oci/catalog.h"
 #include "oci/name.h"
 #include "oci/referrers.h"
 #include "oci/tag_list.h"
@@ -46,6 +47,26 @@ void check_referrers(std::string_view type, std::string_view body) {
   check(some && filter_referrers(*some, type) == some);
 }
 
+void check_catalog(std::string_view body) {
+  const auto names = parse_catalog(body);
+  if (!names) return;
+  check(std::ranges::all_of(*names,
+                            [](const std::string& name) { return is_repository_name(name); }));
+  check(parse_catalog(write_catalog(*names)) == names);
+}
+
+// What is made of a manifest that somebody pushed is one entry of a list, and comes off it again.
+void check_referrer(std::string_view manifest) {
+  const Digest digest = digest_of(DigestAlgorithm::Sha256, fairlead::as_byte_view(manifest));
+  const auto descriptor = describe_referrer(digest, "application/x", manifest);
+  if (!descriptor) return;
+  check(descriptor->size() <= kMaxReferrer);
+  const std::string empty = *filter_referrers(R"({"manifests":[]})", "");
+  const auto one = add_referrer(empty, *descriptor);
+  check(one && add_referrer(*one, *descriptor) == one);
+  check(remove_referrer(*one, digest) == empty);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -53,5 +74,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string query(fairlead::fuzz::take_line(input));
   check_tags(query, input);
   check_referrers(query, input);
+  check_catalog(input);
+  check_referrer(input);
   return 0;
 }
