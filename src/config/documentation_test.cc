@@ -81,7 +81,8 @@ TEST_P(Documentation, ExamplesLoad) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Pages, Documentation,
-                         testing::Values("configuration.md", "access.md", "moving.md", "s3.md"),
+                         testing::Values("configuration.md", "access.md", "moving.md", "pushing.md",
+                                         "s3.md"),
                          [](const auto& test) {
                            const std::string page = test.param;
                            return page.substr(0, page.find('.'));

@@ -20,7 +20,7 @@ struct Setting {
   bool is_list = false;  // commas separate
 };
 
-constexpr std::array<Setting, 36> kSettings{{
+constexpr std::array<Setting, 37> kSettings{{
     {"server.listen", true},
     {"server.workers"},
     {"server.tls.certificate"},
@@ -42,6 +42,7 @@ constexpr std::array<Setting, 36> kSettings{{
     {"cache.stale_if_error"},
     {"cache.not_found_for"},
     {"cache.scrub"},
+    {"cache.write_through"},
     {"cache.keep", true},
     {"cache.s3.name"},
     {"cache.s3.endpoint"},
