@@ -11,18 +11,18 @@ namespace {
 constexpr std::size_t kMaxScope = 1024;
 
 // A challenge without a scope is legal (and Quay's): then we build it, as docker does.
-std::string scope_for(const Challenge& challenge, const std::string& repository) {
+std::string scope_for(const Challenge& challenge, const std::string& wanted) {
   const std::string_view scope = challenge.parameter("scope");
   if (!scope.empty() && scope.size() <= kMaxScope) return std::string(scope);
-  return "repository:" + repository + ":pull";
+  return wanted;
 }
 
-// The scope to begin with, from an earlier challenge that was about some repository or, like
-// "aws", about none.
-std::string likely_scope(const Challenge& challenge, const std::string& repository) {
-  const bool is_about_repository = challenge.parameter("scope").starts_with("repository:");
-  return is_about_repository ? "repository:" + repository + ":pull"
-                             : scope_for(challenge, repository);
+// The scope to begin with, from an earlier challenge that was about some repository, or about the
+// registry, or, like "aws", about neither.
+std::string likely_scope(const Challenge& challenge, const std::string& wanted) {
+  const std::string_view scope = challenge.parameter("scope");
+  const bool is_about_other = scope.starts_with("repository:") || scope.starts_with("registry:");
+  return is_about_other ? wanted : scope_for(challenge, wanted);
 }
 
 bool is_refusal(const Error& error) {
@@ -41,7 +41,7 @@ Authenticator::Authenticator(const RegistryOptions& options, HttpTransport& tran
       log_(log),
       policy_(options.url, options.token_hosts) {}
 
-async::Task<Result<Login>> Authenticator::begin(std::string endpoint, std::string repository) {
+async::Task<Result<Login>> Authenticator::begin(std::string endpoint, std::string scope) {
   const auto known = challenges_.find(endpoint);
   if (known == challenges_.end()) co_return Login{};
   const Challenge challenge = known->second;
@@ -50,14 +50,14 @@ async::Task<Result<Login>> Authenticator::begin(std::string endpoint, std::strin
     if (!login) co_return std::unexpected(std::move(login.error()));
     co_return login->value_or(Login{});
   }
-  auto login = co_await bearer(endpoint, challenge, likely_scope(challenge, repository));
+  auto login = co_await bearer(endpoint, challenge, likely_scope(challenge, scope));
   // What we remember may be out of date: let the registry say anew what it wants.
   if (!login && is_refusal(login.error())) co_return Login{};
   co_return login;
 }
 
 async::Task<Result<std::optional<Login>>> Authenticator::after_refusal(
-    std::string endpoint, std::string repository, std::vector<std::string> headers, Login refused) {
+    std::string endpoint, std::string wanted, std::vector<std::string> headers, Login refused) {
   const auto challenge = choose_challenge(headers);
   if (!challenge) {
     // GHCR says DENIED, without a challenge, to a token that it does not like; without any it
@@ -70,7 +70,7 @@ async::Task<Result<std::optional<Login>>> Authenticator::after_refusal(
   challenges_.insert_or_assign(endpoint, *challenge);
   if (challenge->scheme == "basic") co_return co_await basic(endpoint, std::move(refused));
 
-  const std::string scope = scope_for(*challenge, repository);
+  const std::string scope = scope_for(*challenge, wanted);
   if (refused.token_request) {
     tokens_.drop(*refused.token_request, refused.token);
     // A fresh token of the same scope was refused: only other credentials can do better.

@@ -33,9 +33,8 @@ class Authenticator final : public Logins {
   Authenticator(const RegistryOptions& options, HttpTransport& transport, TokenSource& tokens,
                 CredentialSource& credentials, telemetry::Log& log);
 
-  async::Task<Result<Login>> begin(std::string endpoint, std::string repository) override;
-  async::Task<Result<std::optional<Login>>> after_refusal(std::string endpoint,
-                                                          std::string repository,
+  async::Task<Result<Login>> begin(std::string endpoint, std::string scope) override;
+  async::Task<Result<std::optional<Login>>> after_refusal(std::string endpoint, std::string scope,
                                                           std::vector<std::string> headers,
                                                           Login refused) override;
 

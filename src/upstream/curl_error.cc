@@ -43,6 +43,7 @@ Error curl_error(CURL* easy, CURLcode code) {
     case CURLE_PARTIAL_FILE:
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM:
+    case CURLE_SEND_FAIL_REWIND:  // of a stream, that is sent once
       return make(Code::Unavailable, Retry::Yes,
                   std::string("the connection was cut (") + ::curl_easy_strerror(code) + ")");
     case CURLE_PEER_FAILED_VERIFICATION:

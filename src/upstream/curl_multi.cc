@@ -73,13 +73,14 @@ void CurlMulti::close() {
   }
 }
 
-int CurlMulti::on_socket(CURL* /*easy*/, curl_socket_t fd, int what, void* self,
-                         void* /*per_socket*/) {
-  static_cast<CurlMulti*>(self)->watch(fd, what);
+int CurlMulti::on_socket(CURL* easy, curl_socket_t fd, int what, void* self, void* /*per_socket*/) {
+  static_cast<CurlMulti*>(self)->watch(easy, fd, what);
   return 0;
 }
 
-void CurlMulti::watch(int fd, int what) {
+void CurlMulti::watch(CURL* easy, int fd, int what) {
+  const auto job = jobs_.find(easy);
+  if (job != jobs_.end()) job->second->watches(what == CURL_POLL_REMOVE ? -1 : fd);
   if (what == CURL_POLL_REMOVE) return unwatch(fd);
   auto& entry = watches_[fd];
   if (!entry) entry = std::make_shared<Watch>(executor_, fd);

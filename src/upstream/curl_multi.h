@@ -9,7 +9,7 @@
 //     libcurl closes it, or a new socket of the same number is never reported.
 //   - a handler that Asio has already queued runs even when its timer or descriptor is gone, so
 //     each holds a weak reference.
-// One worker's thread. Includes libcurl's header, as curl_transfer.* does and nobody else.
+// One worker's thread. Includes libcurl's header, as curl_*.h do and nobody else.
 #pragma once
 
 #include <curl/curl.h>
@@ -27,6 +27,10 @@ namespace fairlead::upstream {
 class CurlJob {
  public:
   virtual ~CurlJob() = default;
+
+  // libcurl waits for this descriptor on the transfer's behalf; -1: not any more. Called from
+  // within libcurl's callbacks.
+  virtual void watches(int fd) = 0;
 
   // The transfer ended and has left the multi handle. May be called from within any call to the
   // multi handle, never from within one of libcurl's callbacks.
@@ -69,7 +73,7 @@ class CurlMulti : public std::enable_shared_from_this<CurlMulti> {
   static curl_socket_t on_open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
   static int on_close_socket(void* self, curl_socket_t fd);
 
-  void watch(int fd, int what);
+  void watch(CURL* easy, int fd, int what);
   void unwatch(int fd);
   void arm(int fd, const std::shared_ptr<Watch>& watch);
   void act(int fd, int events);

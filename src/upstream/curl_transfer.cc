@@ -5,13 +5,16 @@
 #include <sys/ioctl.h>
 
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
 #include <charconv>
 #include <chrono>
-#include <cstdlib>
 #include <ranges>
 #include <tuple>
 
+#include "upstream/ascii.h"
 #include "upstream/curl_error.h"
+#include "upstream/curl_options.h"
 #include "upstream/url.h"
 
 namespace fairlead::upstream {
@@ -21,8 +24,7 @@ constexpr std::size_t kMaxHead = 64 * 1024;
 constexpr std::size_t kPiece = 256 * 1024;
 constexpr std::chrono::milliseconds kMinLook{10};
 constexpr std::chrono::milliseconds kMaxLook{1000};
-constexpr long kBulkReceiveBuffer = 512 * 1024;  // libcurl's own, one a transfer
-constexpr long kSmallReceiveBuffer = 16 * 1024;
+constexpr long kStreamBuffer = 256 * 1024;  // libcurl's own, of what is sent
 
 bool has_control_characters(std::string_view text) {
   return std::ranges::any_of(text, [](char c) {
@@ -47,60 +49,6 @@ std::optional<int> parse_status_line(std::string_view line) {
   return status;
 }
 
-// libcurl itself does not look at the variables that OpenSSL's users know.
-const char* from_environment(const char* name) {
-  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody sets any
-  return value != nullptr && *value != '\0' ? value : nullptr;
-}
-
-void trust_authorities(CURL* easy, const std::string& ca_file) {
-  if (!ca_file.empty()) {
-    ::curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file.c_str());
-    ::curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
-    return;
-  }
-  if (const char* file = from_environment("SSL_CERT_FILE")) {
-    ::curl_easy_setopt(easy, CURLOPT_CAINFO, file);
-  }
-  if (const char* directory = from_environment("SSL_CERT_DIR")) {
-    ::curl_easy_setopt(easy, CURLOPT_CAPATH, directory);
-  }
-}
-
-void set_protocol(CURL* easy, const HttpRequest& request) {
-  ::curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-  ::curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-  ::curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);  // a signature covers it
-  ::curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-  ::curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
-  ::curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  ::curl_easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  ::curl_easy_setopt(easy, CURLOPT_USERAGENT, "fairlead/" FAIRLEAD_VERSION);
-  // A large body has a connection of its own: over HTTP/2, a paused stream with data waiting holds
-  // up the other streams of its connection, and libcurl (7.88) spins meanwhile.
-  ::curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
-                     request.is_bulk ? static_cast<long>(CURL_HTTP_VERSION_1_1)
-                                     : static_cast<long>(CURL_HTTP_VERSION_2TLS));
-  ::curl_easy_setopt(easy, CURLOPT_PIPEWAIT, request.is_bulk ? 0L : 1L);
-  ::curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
-                     request.is_bulk ? kBulkReceiveBuffer : kSmallReceiveBuffer);
-}
-
-void set_network(CURL* easy, const HttpRequest& request) {
-  ::curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  ::curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);  // do not wait for a resolver that hangs
-  ::curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-  ::curl_easy_setopt(
-      easy, CURLOPT_CONNECTTIMEOUT_MS,
-      static_cast<long>(std::max<std::int64_t>(1, request.timeouts.connect.count())));
-  if (request.is_direct) {
-    ::curl_easy_setopt(easy, CURLOPT_PROXY, "");
-  } else if (!request.proxy.empty()) {
-    ::curl_easy_setopt(easy, CURLOPT_PROXY, request.proxy.c_str());
-    ::curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
-  }
-}
-
 }  // namespace
 
 CurlTransfer::CurlTransfer(std::shared_ptr<CurlMulti> multi, HttpRequest request)
@@ -122,13 +70,18 @@ async::Task<Result<void>> CurlTransfer::receive_head() {
 async::Task<bool> CurlTransfer::wait_for_head() {
   const auto& timeouts = request_.timeouts;
   // libcurl does not say when a byte has gone out: now and then we look.
-  const bool looks = !body().empty();
+  const bool looks = feed_ || !body().empty();
   const auto look_every =
       std::clamp(std::min(timeouts.stall, timeouts.first_byte) / 8, kMinLook, kMaxLook);
 
   std::int64_t left = looks ? unsent() : 0;
   auto changed = std::chrono::steady_clock::now() + timeouts.connect;
   while (!has_head_ && is_running_) {
+    if (feed_ && feed_->wants_piece()) {
+      co_await feed();
+      changed = std::chrono::steady_clock::now();
+      continue;
+    }
     const auto deadline = changed + (left > 0 ? timeouts.stall : timeouts.first_byte);
     const auto look = looks ? std::chrono::steady_clock::now() + look_every : deadline;
     if (co_await wait_until(std::min(look, deadline)) || has_head_ || !is_running_) continue;
@@ -140,11 +93,35 @@ async::Task<bool> CurlTransfer::wait_for_head() {
       co_return false;
     }
   }
+  resume_stream();  // libcurl ends no transfer that is paused
   co_return true;
+}
+
+async::Task<> CurlTransfer::feed() {
+  namespace experimental = boost::asio::experimental;
+  is_waiting_ = is_feeding_ = true;
+  waiter_.expires_at(async::Timer::time_point::max());
+  auto [order, ec, thrown, read] =
+      co_await experimental::make_parallel_group(
+          waiter_.async_wait(boost::asio::deferred),
+          boost::asio::co_spawn(multi_->executor(), feed_->read_piece(), boost::asio::deferred))
+          .async_wait(experimental::wait_for_one(), boost::asio::deferred);
+  is_waiting_ = is_feeding_ = false;
+  if (has_head_ || !is_running_) co_return;
+  if (thrown || !read) {
+    stop();  // closes the connection: to the server it ends in the middle
+    error_ = std::make_unique<Error>(
+        thrown ? internal_error(Code::Cancelled, "what was to be sent is cancelled").error()
+               : std::move(read.error()));
+    co_return;
+  }
+  resume_stream();
 }
 
 async::Task<Result<ByteView>> CurlTransfer::read() {
   lent_.clear();
+  // libcurl would go on sending after an early success, and we have nothing more for it.
+  if (feed_ && !feed_->is_finished() && status_ < 300 && filling_.empty()) stop();
   while (filling_.empty() && is_running_) {
     const auto deadline = std::chrono::steady_clock::now() + request_.timeouts.stall;
     if (co_await wait_until(deadline) || !filling_.empty() || !is_running_) continue;
@@ -166,30 +143,48 @@ Result<void> CurlTransfer::start() {
   if (!origin_of(request_.url)) {
     return internal_error(Code::InvalidArgument, "not an http or https URL");
   }
+  if (request_.stream && request_.stream_length != 0) {
+    feed_ = std::make_unique<UploadFeed>(request_.stream, request_.stream_length);
+  }
   if (!set_headers()) {
     return internal_error(Code::InvalidArgument, "a header to send holds control characters");
   }
-  set_protocol(easy, request_);
-  set_network(easy, request_);
-  trust_authorities(easy, request_.ca_file);
+  set_options(easy, request_);
   ::curl_easy_setopt(easy, CURLOPT_URL, request_.url.c_str());
-  if (request_.method == "HEAD") {
-    ::curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-  } else if (request_.method == "POST" || request_.method == "PUT") {
-    ::curl_easy_setopt(easy, CURLOPT_POST, 1L);
-    ::curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
-    ::curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body().data());
-    ::curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body().size()));
-  } else if (request_.method != "GET") {
-    ::curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
-  }
+  set_method();
   ::curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &CurlTransfer::on_header);
   ::curl_easy_setopt(easy, CURLOPT_HEADERDATA, this);
   ::curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &CurlTransfer::on_body);
   ::curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
+  ::curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, &CurlTransfer::on_request);
+  ::curl_easy_setopt(easy, CURLOPT_PREREQDATA, this);
   is_running_ = multi_->add(easy, *this);
   if (!is_running_) return internal_error(Code::Cancelled, "the transport is closed");
   return {};
+}
+
+void CurlTransfer::set_method() {
+  CURL* const easy = easy_.get();
+  const std::string& method = request_.method;
+  if (feed_) {
+    ::curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);  // with Expect: 100-continue
+    ::curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method.c_str());
+    ::curl_easy_setopt(
+        easy, CURLOPT_INFILESIZE_LARGE,
+        request_.stream_length ? static_cast<curl_off_t>(*request_.stream_length) : -1);
+    ::curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, kStreamBuffer);
+    ::curl_easy_setopt(easy, CURLOPT_READFUNCTION, &CurlTransfer::on_send);
+    ::curl_easy_setopt(easy, CURLOPT_READDATA, this);
+  } else if (method == "HEAD") {
+    ::curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+  } else if (method == "POST" || method == "PUT" || method == "PATCH") {
+    ::curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    ::curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method.c_str());
+    ::curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body().data());
+    ::curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body().size()));
+  } else if (method != "GET") {
+    ::curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method.c_str());
+  }
 }
 
 bool CurlTransfer::set_headers() {
@@ -207,8 +202,13 @@ bool CurlTransfer::set_headers() {
     if (!value.empty() && !append(line)) return false;
   }
   if (!append("Accept-Encoding: identity")) return false;
+  // libcurl would call it a form.
+  const bool has_type = std::ranges::any_of(request_.headers, [](const auto& header) {
+    return equal_ignoring_case(header.first, "Content-Type");
+  });
+  if (!has_type && !append("Content-Type:")) return false;
   // Servers that do not know 100 Continue would cost a second.
-  if (!append("Expect:")) return false;
+  if (!feed_ && !append("Expect:")) return false;
   return ::curl_easy_setopt(easy_.get(), CURLOPT_HTTPHEADER, header_list_.get()) == CURLE_OK;
 }
 
@@ -220,13 +220,30 @@ const std::string& CurlTransfer::body() const {
 std::int64_t CurlTransfer::unsent() const {
   curl_off_t sent = 0;
   ::curl_easy_getinfo(easy_.get(), CURLINFO_SIZE_UPLOAD_T, &sent);
-  curl_socket_t socket = CURL_SOCKET_BAD;
   int waiting = 0;
-  const bool is_connected =
-      ::curl_easy_getinfo(easy_.get(), CURLINFO_ACTIVESOCKET, &socket) == CURLE_OK &&
-      socket != CURL_SOCKET_BAD;
-  if (is_connected && ::ioctl(socket, SIOCOUTQ, &waiting) != 0) waiting = 0;
-  return static_cast<std::int64_t>(body().size()) - sent + waiting;
+  if (socket_ >= 0 && ::ioctl(socket_, SIOCOUTQ, &waiting) != 0) waiting = 0;
+  const std::uint64_t size = feed_ ? feed_->received() : body().size();
+  return static_cast<std::int64_t>(size) - sent + waiting;
+}
+
+std::size_t CurlTransfer::on_send(char* room, std::size_t size, std::size_t count,
+                                  void* self_pointer) {
+  auto& self = *static_cast<CurlTransfer*>(self_pointer);
+  const bool stops = self.has_head_ && !self.feed_->is_finished();
+  const auto taken = stops ? std::nullopt : self.feed_->take(std::span(room, size * count));
+  if (self.feed_->wants_piece() && !self.is_feeding_) self.wake();
+  self.is_stream_paused_ = !taken;
+  return taken.value_or(CURL_READFUNC_PAUSE);
+}
+
+// Before each request on a connection. A connection that was kept may turn out to be dead, and
+// libcurl then goes to another: with what of a stream it has not yet asked for.
+int CurlTransfer::on_request(void* self_pointer, char* /*peer*/, char* /*own*/, int /*peer_port*/,
+                             int /*own_port*/) {
+  auto& self = *static_cast<CurlTransfer*>(self_pointer);
+  if (self.request_.has_gone_out) *self.request_.has_gone_out = true;
+  self.was_sent_in_part_ = self.feed_ && self.feed_->is_begun();
+  return self.was_sent_in_part_ ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 std::size_t CurlTransfer::on_header(char* data, std::size_t size, std::size_t count, void* self) {
@@ -251,7 +268,11 @@ bool CurlTransfer::take_header_line(std::string_view line) {
     status_ = *status;
     headers_.clear();
   } else if (text.empty()) {
-    has_head_ = status_ >= 200;
+    // It will not hear of 100 Continue: libcurl asks once more, without.
+    const bool is_asked_again =
+        status_ == 417 && feed_ && !feed_->is_begun() && !has_failed_expectation_;
+    if (is_asked_again) has_failed_expectation_ = true;
+    has_head_ = status_ >= 200 && !is_asked_again;
     if (has_head_) wake();
   } else if (const auto colon = text.find(':'); colon != std::string_view::npos) {
     headers_.add(std::string(text.substr(0, colon)), std::string(trim(text.substr(colon + 1))));
@@ -279,6 +300,8 @@ void CurlTransfer::finished(CURLcode code) {
   is_running_ = false;
   if (head_fault_ != nullptr) {
     error_ = std::make_unique<Error>(upstream_error(Code::Corrupt, Retry::No, head_fault_).error());
+  } else if (was_sent_in_part_) {
+    error_ = std::make_unique<Error>(curl_error(easy_.get(), CURLE_SEND_FAIL_REWIND));
   } else if (code != CURLE_OK) {
     error_ = std::make_unique<Error>(curl_error(easy_.get(), code));
   }
@@ -302,6 +325,12 @@ void CurlTransfer::resume() {
   if (!is_paused_ || !is_running_) return;
   is_paused_ = false;  // before the call: it delivers, and may pause again
   ::curl_easy_pause(easy_.get(), CURLPAUSE_CONT);
+}
+
+void CurlTransfer::resume_stream() {
+  if (!is_stream_paused_ || !is_running_) return;
+  is_stream_paused_ = false;
+  ::curl_easy_pause(easy_.get(), is_paused_ ? CURLPAUSE_RECV : CURLPAUSE_CONT);
 }
 
 // The coroutine goes on after the present call into libcurl, so what arrives in that call is

@@ -9,8 +9,9 @@
 // reader that is behind finds filling_ full; then the transfer is paused, and the peer's TCP or
 // HTTP/2 window with it, so the memory of a transfer never exceeds these two.
 //
-// What is sent is not copied but for libcurl's own 64 KiB. While bytes of it go out, what counts is
-// the stall timeout; the answer's first byte is waited for from when the last has.
+// What is sent is not copied but for libcurl's own 64 KiB (a stream: UploadFeed, and 256 KiB).
+// While bytes of it go out, what counts is the stall timeout; the answer's first byte is waited for
+// from when the last has. While the next piece of a stream is waited for, that is all that counts.
 // One worker's thread.
 #pragma once
 
@@ -26,6 +27,7 @@
 #include "base/error.h"
 #include "upstream/curl_multi.h"
 #include "upstream/http_message.h"
+#include "upstream/upload_feed.h"
 
 namespace fairlead::upstream {
 
@@ -55,21 +57,27 @@ class CurlTransfer final : public CurlJob {
 
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
+  static std::size_t on_send(char* room, std::size_t size, std::size_t count, void* self);
+  static int on_request(void* self, char* peer, char* own, int peer_port, int own_port);
 
   [[nodiscard]] Result<void> start();
+  void set_method();
   bool set_headers();
   [[nodiscard]] const std::string& body() const;
   [[nodiscard]] std::int64_t unsent() const;
   bool take_header_line(std::string_view line);
   std::size_t take_body(ByteView bytes);
 
+  void watches(int fd) override { socket_ = fd; }
   void finished(CURLcode code) override;
   void closed() override;
-  void stop();    // leaves the multi handle
-  void resume();  // after a pause
+  void stop();           // leaves the multi handle
+  void resume();         // after a pause of the answer's body
+  void resume_stream();  // after one of what is sent
   void wake();
   async::Task<bool> wait_until(SteadyTime deadline);  // false: it has passed
   async::Task<bool> wait_for_head();                  // false: in vain
+  async::Task<> feed();  // reads the stream's next piece, unless the transfer ends before
 
   std::shared_ptr<CurlMulti> multi_;
   HttpRequest request_;
@@ -79,14 +87,20 @@ class CurlTransfer final : public CurlJob {
   bool is_waiting_ = false;
 
   bool is_running_ = false;
+  int socket_ = -1;  // libcurl's
   bool is_paused_ = false;
-  std::unique_ptr<Error> error_;  // why it ended; null: not yet, or well
+  std::unique_ptr<UploadFeed> feed_;  // null: no stream
+  bool is_feeding_ = false;           // waits for its next piece
+  bool is_stream_paused_ = false;
+  bool was_sent_in_part_ = false;  // and libcurl would have sent the rest to another connection
+  std::unique_ptr<Error> error_;   // why it ended; null: not yet, or well
 
   bool has_head_ = false;
   int status_ = 0;
   Headers headers_;
   std::size_t head_size_ = 0;
   const char* head_fault_ = nullptr;  // why we refused the head
+  bool has_failed_expectation_ = false;
 
   std::vector<std::byte> filling_;
   std::vector<std::byte> lent_;

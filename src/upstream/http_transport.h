@@ -49,7 +49,9 @@ class HttpTransport {
   // Returns when the head has been received. Errors: InvalidArgument (URL, or a header with
   // control characters), Unavailable (no connection; Retry::No when the TLS peer cannot be
   // trusted, which trying again will not change), Timeout, Corrupt (not HTTP, head above 64 KiB),
-  // Cancelled. Their context names no URL: it may be signed.
+  // Cancelled. Their context names no URL: it may be signed. A stream that ends in an error gives
+  // that error as it is. An answer before the end of the stream is the answer: no more of it is
+  // sent; and the body of such an answer, if it is a success, is not waited for.
   async::Task<Result<std::unique_ptr<HttpResponse>>> send(HttpRequest request);
 
   // Fails all transfers, now and later, with Cancelled. Waits for nothing.

@@ -23,18 +23,22 @@ struct Login {
   bool is_fresh = false;  // the token was issued just now: its refusal is not one of age
 };
 
+// The attack, or the blunder: a registry whose error quotes the credentials it was sent.
+void conceal(std::string& text, const Login& login);
+
 class Logins {
  public:
   virtual ~Logins() = default;
 
-  // What to send `endpoint` (its URL) at first for `repository`.
-  virtual async::Task<Result<Login>> begin(std::string endpoint, std::string repository) = 0;
+  // What to send `endpoint` (its URL) at first for what has `scope`, as a token service is asked
+  // for it: "repository:library/alpine:pull", several separated by spaces.
+  virtual async::Task<Result<Login>> begin(std::string endpoint, std::string scope) = 0;
 
   // `endpoint` answered 401 or 403, with these WWW-Authenticate headers, to a request with
   // `refused`: what to try instead, nullopt when there is nothing left. Each call costs the
   // upstream a request: ask at most kMaxRefusals times.
   virtual async::Task<Result<std::optional<Login>>> after_refusal(std::string endpoint,
-                                                                  std::string repository,
+                                                                  std::string scope,
                                                                   std::vector<std::string> headers,
                                                                   Login refused) = 0;
   static constexpr int kMaxRefusals = 3;

@@ -12,15 +12,6 @@
 namespace fairlead::upstream {
 namespace {
 
-std::string join(const std::vector<std::string_view>& values) {
-  std::string joined;
-  for (const std::string_view value : values) {
-    if (!joined.empty()) joined += ", ";
-    joined += value;
-  }
-  return joined;
-}
-
 // How long a blob that the registry sent itself, and did not redirect, is taken for such a one.
 constexpr std::chrono::minutes kSentItselfFor{5};
 constexpr std::size_t kMaxSentItself = 4096;
@@ -47,25 +38,6 @@ class ResponseBody final : public Body {
   std::unique_ptr<HttpResponse> response_;
   std::string registry_;
 };
-
-// The endpoint did not do its work, whoever asks and whatever for.
-bool is_outage(const Error& error) {
-  return error.code == Code::Unavailable || error.code == Code::Timeout ||
-         error.code == Code::TooManyRequests;
-}
-
-// The attack, or the blunder: a registry whose error quotes the credentials it was sent.
-void conceal(std::string& text, const Login& login) {
-  const std::string& header = login.authorization.reveal();
-  const std::string shown = header.substr(std::min(header.find(' ') + 1, header.size()));
-  const std::string password = login.credentials ? login.credentials->password.reveal() : "";
-  for (const std::string& secret : {shown, password}) {
-    if (secret.empty()) continue;
-    for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret)) {
-      text.replace(at, secret.size(), Secret::kRedacted);
-    }
-  }
-}
 
 std::string range_header(std::uint64_t offset, std::optional<std::uint64_t> length) {
   if (offset == 0 && !length) return {};
@@ -206,9 +178,20 @@ async::Task<Result<Download>> RegistryClient::get_blob(std::string repository, o
 async::Task<Result<Document>> RegistryClient::get_document(std::string repository,
                                                            std::string path_and_query,
                                                            std::string accept, std::size_t limit) {
-  auto answer = co_await ask_any({.repository = std::move(repository),
-                                  .path = std::move(path_and_query),
-                                  .accept = std::move(accept)});
+  co_return co_await get_document({.repository = std::move(repository),
+                                   .path = std::move(path_and_query),
+                                   .accept = std::move(accept)},
+                                  limit);
+}
+
+async::Task<Result<Document>> RegistryClient::list_repositories(std::string query,
+                                                                std::size_t limit) {
+  co_return co_await get_document(
+      {.path = query.empty() ? "_catalog" : "_catalog?" + std::move(query)}, limit);
+}
+
+async::Task<Result<Document>> RegistryClient::get_document(Question question, std::size_t limit) {
+  auto answer = co_await ask_any(std::move(question));
   if (!answer) co_return std::unexpected(std::move(answer.error()));
   auto head = read_content_head(*answer->response);
   if (!head) co_return std::unexpected(explained(std::move(head.error())));
@@ -217,9 +200,9 @@ async::Task<Result<Document>> RegistryClient::get_document(std::string repositor
   const Headers& headers = answer->response->headers();
   co_return Document{.body = *std::move(body),
                      .media_type = std::move(head->media_type),
-                     .link = join(headers.find_all("Link")),
-                     .filters_applied = join(headers.find_all("OCI-Filters-Applied")),
-                     .warning = join(headers.find_all("Warning"))};
+                     .link = headers.join("Link"),
+                     .filters_applied = headers.join("OCI-Filters-Applied"),
+                     .warning = headers.join("Warning")};
 }
 
 async::Task<Result<std::optional<Location>>> RegistryClient::locate_blob(std::string repository,
@@ -243,7 +226,9 @@ async::Task<Result<std::optional<Location>>> RegistryClient::locate_blob(std::st
 }
 
 async::Task<Result<RegistryClient::Answer>> RegistryClient::ask_any(Question question) {
-  const auto order = endpoints_.order();
+  // What repositories there are is not a mirror's to say.
+  const auto order =
+      question.repository.empty() ? std::vector{Endpoints::kOwn} : endpoints_.order();
   const std::size_t attempts =
       question.is_about_place ? order.size() : std::max(retry_policy_.attempts, order.size());
   const SteadyTime begun = clock_.steady();
@@ -279,14 +264,16 @@ async::Task<Result<RegistryClient::Answer>> RegistryClient::ask_any(Question que
 async::Task<Result<RegistryClient::Answer>> RegistryClient::ask_endpoint(std::size_t endpoint,
                                                                          Question question) {
   const std::string url = endpoints_.url(endpoint);
-  auto login = co_await logins_->begin(url, question.repository);
+  const std::string scope = question.repository.empty()
+                                ? "registry:catalog:*"
+                                : "repository:" + question.repository + ":pull";
+  auto login = co_await logins_->begin(url, scope);
   for (int refusals = 0;; ++refusals) {
     if (!login) co_return std::unexpected(std::move(login.error()));
     auto answer = co_await ask_once(url, question, login->authorization);
     if (!answer) co_return answer;
-    HttpResponse& response = *answer->response;
-    const int status = response.status();
-    if (!answer->is_from_elsewhere) note_quota(response, *login);
+    const int status = answer->response->status();
+    if (!answer->is_from_elsewhere) note_quota(*answer->response, *login);
     if (status == 200 || (status == 206 && !question.range.empty())) co_return answer;
     if (!answer->location.empty()) co_return answer;
 
@@ -294,33 +281,48 @@ async::Task<Result<RegistryClient::Answer>> RegistryClient::ask_endpoint(std::si
                                   question.path.starts_with("blobs/") &&
                                   (status == 403 || status == 405 || status == 501);
     if (is_probe_refused) co_return answer;  // head_blob knows another way
-    Error error = co_await read_error(response);
-    conceal(error.context, *login);
-    if (answer->is_from_elsewhere && (status == 401 || status == 403)) {
-      // Its storage refuses what it has signed itself: no word about the caller's rights.
-      error.code = Code::Unavailable;
-      error.retry = Retry::Yes;
-      error.context = "its storage " + error.context;
-    }
-    const auto challenges = response.headers().find_all("WWW-Authenticate");
-    const bool is_refusal =
-        status == 401 || (status == 403 && challenges.empty() && !login->authorization.empty());
-    const bool is_final =
-        answer->is_from_elsewhere || !is_refusal || refusals == Logins::kMaxRefusals;
-    if (is_final) co_return std::unexpected(std::move(error));
-
-    auto next = co_await logins_->after_refusal(
-        url, question.repository, {challenges.begin(), challenges.end()}, *std::move(login));
+    Error error = co_await read_refusal(*answer, *login);
+    if (refusals == Logins::kMaxRefusals) co_return std::unexpected(std::move(error));
+    auto next = co_await login_after(*answer, url, scope, *std::move(login));
     if (!next) co_return std::unexpected(std::move(next.error()));
     if (!*next) co_return std::unexpected(std::move(error));
     login = **std::move(next);
   }
 }
 
+async::Task<Error> RegistryClient::read_refusal(Answer& answer, const Login& login) {
+  Error error = co_await read_error(*answer.response);
+  conceal(error.context, login);
+  const int status = answer.response->status();
+  if (answer.is_from_elsewhere && (status == 401 || status == 403)) {
+    // Its storage refuses what it has signed itself: no word about the caller's rights.
+    error.code = Code::Unavailable;
+    error.retry = Retry::Yes;
+    error.context = "its storage " + error.context;
+  }
+  co_return error;
+}
+
+async::Task<Result<std::optional<Login>>> RegistryClient::login_after(const Answer& answer,
+                                                                      std::string endpoint,
+                                                                      std::string scope,
+                                                                      Login refused) {
+  const int status = answer.response->status();
+  const auto challenges = answer.response->headers().find_all("WWW-Authenticate");
+  const bool is_refusal =
+      status == 401 || (status == 403 && challenges.empty() && !refused.authorization.empty());
+  if (answer.is_from_elsewhere || !is_refusal) co_return std::nullopt;
+  co_return co_await logins_->after_refusal(std::move(endpoint), std::move(scope),
+                                            {challenges.begin(), challenges.end()},
+                                            std::move(refused));
+}
+
 async::Task<Result<RegistryClient::Answer>> RegistryClient::ask_once(std::string endpoint,
                                                                      Question question,
                                                                      Secret authorization) {
-  std::string url = endpoint + "/v2/" + question.repository + "/" + question.path;
+  std::string url = endpoint + "/v2/";
+  if (!question.repository.empty()) url += question.repository + "/";
+  url += question.path;
   bool is_elsewhere = false;
   for (int redirects = 0;; ++redirects) {
     auto response = co_await transport_.send(request_for(question, url, authorization));

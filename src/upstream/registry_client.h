@@ -6,7 +6,8 @@
 //   ask_endpoint  log in as the challenges ask
 //   ask_once      follow redirects, the Authorization staying behind
 // Only the registry itself can say that something does not exist or may not be had: what a mirror
-// refuses, it just does not have.
+// refuses, it just does not have. Changes and the list of its repositories are asked of it alone
+// (registry_change.cc).
 // One worker's thread.
 #pragma once
 
@@ -58,6 +59,8 @@ class RegistryClient final : public Registry {
                                          std::optional<std::uint64_t> length) override;
   async::Task<Result<Document>> get_document(std::string repository, std::string path_and_query,
                                              std::string accept, std::size_t limit) override;
+  async::Task<Result<Document>> list_repositories(std::string query, std::size_t limit) override;
+  async::Task<Result<ChangeAnswer>> change(Change change) override;
   // Where the registry itself redirects to.
   async::Task<Result<std::optional<Location>>> locate_blob(std::string repository,
                                                            oci::Digest digest) override;
@@ -66,8 +69,8 @@ class RegistryClient final : public Registry {
  private:
   struct Question {
     std::string method = "GET";
-    std::string repository;
-    std::string path;  // after /v2/<repository>/
+    std::string repository;  // empty: it is about the registry
+    std::string path;        // after /v2/<repository>/
     std::string accept;
     std::string range;
     bool is_bulk = false;
@@ -77,12 +80,29 @@ class RegistryClient final : public Registry {
     std::unique_ptr<HttpResponse> response;
     bool is_from_elsewhere = false;  // a redirect has left the endpoint: a bucket answers
     std::string location{};          // of such a redirect, where that was asked for
+    std::string url{};               // of the change that it answers
   };
+  struct Sending;  // of one Change
 
   async::Task<Result<Answer>> ask_any(Question question);
   async::Task<Result<Answer>> ask_endpoint(std::size_t endpoint, Question question);
   async::Task<Result<Answer>> ask_once(std::string endpoint, Question question,
                                        Secret authorization);
+  async::Task<Result<Document>> get_document(Question question, std::size_t limit);
+
+  // The loops of a change, as those above.
+  async::Task<Result<ChangeAnswer>> try_change(const Change& change, Sending& sending);
+  async::Task<Result<Answer>> send_change(const Change& change, Sending& sending,
+                                          Secret authorization);
+  async::Task<Result<ChangeAnswer>> read_change_answer(const Change& change, Answer& answer,
+                                                       const Login& login);
+  HttpRequest request_for(const Change& change, std::string url, const Secret& authorization) const;
+
+  // What an answer other than the wanted one means, quoting no login.
+  static async::Task<Error> read_refusal(Answer& answer, const Login& login);
+  // What to ask again as; nullopt: that will not help.
+  async::Task<Result<std::optional<Login>>> login_after(const Answer& answer, std::string endpoint,
+                                                        std::string scope, Login refused);
   HttpRequest request_for(const Question& question, std::string url,
                           const Secret& authorization) const;
   void note_quota(const HttpResponse& response, const Login& login);

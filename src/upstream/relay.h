@@ -42,9 +42,8 @@ class RelayedLogins final : public Logins {
   RelayedLogins(const RegistryOptions& options, Login login)
       : policy_(options.url, {}), login_(std::move(login)) {}
 
-  async::Task<Result<Login>> begin(std::string endpoint, std::string repository) override;
-  async::Task<Result<std::optional<Login>>> after_refusal(std::string endpoint,
-                                                          std::string repository,
+  async::Task<Result<Login>> begin(std::string endpoint, std::string scope) override;
+  async::Task<Result<std::optional<Login>>> after_refusal(std::string endpoint, std::string scope,
                                                           std::vector<std::string> headers,
                                                           Login refused) override;
 

@@ -5,6 +5,11 @@
 
 namespace fairlead::upstream {
 
+bool is_outage(const Error& error) {
+  return error.code == Code::Unavailable || error.code == Code::Timeout ||
+         error.code == Code::TooManyRequests;
+}
+
 std::optional<std::chrono::milliseconds> pause_before_retry(const RetryPolicy& policy,
                                                             const Error& error, std::size_t pauses,
                                                             std::chrono::milliseconds spent,

@@ -16,6 +16,9 @@ struct RetryPolicy {
   std::chrono::milliseconds deadline{std::chrono::seconds(20)};  // no attempt begins after it
 };
 
+// The endpoint did not do its work, whoever asks and whatever for.
+[[nodiscard]] bool is_outage(const Error& error);
+
 // How long to wait before asking again; nullopt: do not. `pauses` is how many there were, `spent`
 // the time since the first attempt began, `chance` in [0, 1) spreads those who failed together:
 // the pause is between half and all of the full one. A Retry-After is kept to, or not at all.

@@ -29,10 +29,12 @@ struct ScriptedHttpServer::State {
   tcp::acceptor acceptor;
   async::Timer gate;  // those who hold wait for it; cancelled to release them
   Script script;
+  Reception reception;
   std::vector<std::weak_ptr<tcp::socket>> sockets;
   std::vector<ReceivedRequest> requests;
   std::uint64_t bytes_sent = 0;
   std::size_t accepted = 0;
+  std::size_t cut_off = 0;
 };
 
 namespace {
@@ -71,6 +73,58 @@ async::Task<bool> send(Socket socket, std::string text) {
   co_return !ec && sent == text.size();
 }
 
+// At least `size` bytes in `buffer`; false where the connection ends before.
+async::Task<bool> fill(Socket socket, std::string& buffer, std::size_t size) {
+  if (buffer.size() >= size) co_return true;
+  const auto [ec, count] =
+      co_await asio::async_read(*socket, asio::dynamic_buffer(buffer),
+                                asio::transfer_exactly(size - buffer.size()), async::kAsTuple);
+  co_return !ec && count > 0;
+}
+
+// The next bytes of the body, at least `limit` of it in all, or all; false where it is cut off.
+async::Task<bool> receive_up_to(Socket socket, std::string& buffer, ReceivedRequest& request,
+                                std::size_t limit, bool& is_whole) {
+  const std::string length = request.header("Content-Length");
+  if (request.header("Transfer-Encoding").empty()) {
+    const std::size_t size = length.empty() ? 0 : std::stoul(length);
+    const std::size_t wanted = std::min(limit, size);
+    if (wanted > request.body.size()) {
+      const std::size_t count = wanted - request.body.size();
+      if (!co_await fill(socket, buffer, count)) co_return false;
+      request.body += buffer.substr(0, count);
+      buffer.erase(0, count);
+    }
+    is_whole = request.body.size() == size;
+    co_return true;
+  }
+  while (!is_whole && request.body.size() < limit) {
+    const auto [ec, line] = co_await asio::async_read_until(*socket, asio::dynamic_buffer(buffer),
+                                                            "\r\n", async::kAsTuple);
+    if (ec) co_return false;
+    const std::size_t size = std::stoul(buffer.substr(0, line), nullptr, 16);
+    buffer.erase(0, line);
+    if (!co_await fill(socket, buffer, size + 2)) co_return false;
+    request.body += buffer.substr(0, size);
+    buffer.erase(0, size + 2);
+    is_whole = size == 0;
+  }
+  co_return true;
+}
+
+// Reads and drops until the other side ends. A socket closed with bytes unread resets its
+// connection, and the reply is lost.
+async::Task<> drain(Socket socket) {
+  boost::system::error_code closed;
+  socket->shutdown(tcp::socket::shutdown_send, closed);
+  std::string dropped(std::size_t{64} << 10, '\0');
+  for (;;) {
+    const auto [ec, count] =
+        co_await socket->async_read_some(asio::buffer(dropped), async::kAsTuple);
+    if (ec || count == 0) co_return;
+  }
+}
+
 std::string chunk(std::string_view text) {
   char size[20];
   std::snprintf(size, sizeof size, "%zx\r\n", text.size());
@@ -107,14 +161,24 @@ const std::vector<ReceivedRequest>& ScriptedHttpServer::requests() const {
 std::uint64_t ScriptedHttpServer::bytes_sent() const { return state_->bytes_sent; }
 std::size_t ScriptedHttpServer::connections() const { return state_->accepted; }
 
+std::size_t ScriptedHttpServer::cut_off() const { return state_->cut_off; }
+
+void ScriptedHttpServer::receive_with(Reception reception) {
+  state_->reception = std::move(reception);
+}
 void ScriptedHttpServer::release() { state_->gate.cancel(); }
+
+void ScriptedHttpServer::cut() {
+  boost::system::error_code ec;
+  for (const auto& weak : state_->sockets) {
+    if (const auto socket = weak.lock()) socket->close(ec);
+  }
+}
 
 void ScriptedHttpServer::close() {
   boost::system::error_code ec;
   state_->acceptor.close(ec);
-  for (const auto& weak : state_->sockets) {
-    if (const auto socket = weak.lock()) socket->close(ec);
-  }
+  cut();
   release();
 }
 
@@ -140,23 +204,38 @@ async::Task<> ScriptedHttpServer::serve(std::shared_ptr<State> state, Socket soc
     ReceivedRequest request = parse_head(std::string_view(buffer).substr(0, size));
     request.connection = connection;
     buffer.erase(0, size);
-    const std::string length = request.header("Content-Length");
-    const std::size_t body = length.empty() ? 0 : std::stoul(length);
-    if (buffer.size() < body) {
-      const auto [read_ec, count] =
-          co_await asio::async_read(*socket, asio::dynamic_buffer(buffer),
-                                    asio::transfer_exactly(body - buffer.size()), async::kAsTuple);
-      if (read_ec) co_return;
+    bool is_whole = false;
+    if (!co_await receive(state, socket, buffer, request, is_whole)) {
+      ++state->cut_off;
+      co_return;
     }
-    request.body = buffer.substr(0, body);
-    buffer.erase(0, body);
     const bool is_head = request.method == "HEAD";
     ScriptedReply script = state->script(request);
     state->requests.push_back(std::move(request));
     if (!co_await reply(state, socket, std::move(script), is_head)) break;
+    if (is_whole) continue;
+    co_await drain(socket);
+    break;
   }
   boost::system::error_code ec;
   socket->close(ec);
+}
+
+async::Task<bool> ScriptedHttpServer::receive(std::shared_ptr<State> state, Socket socket,
+                                              std::string& buffer, ReceivedRequest& request,
+                                              bool& is_whole) {
+  const ScriptedReception how = state->reception ? state->reception(request) : ScriptedReception{};
+  constexpr std::size_t kAll = std::string::npos;
+  if (how.answers_after == 0) co_return true;
+  if (request.header("Expect") == "100-continue" && how.sends_continue) {
+    if (how.holds_continue) co_await hold(state);
+    if (!co_await send(socket, "HTTP/1.1 100 Continue\r\n\r\n")) co_return false;
+  }
+  const std::size_t first = how.answers_after.value_or(how.hold_after.value_or(kAll));
+  if (!co_await receive_up_to(socket, buffer, request, first, is_whole)) co_return false;
+  if (how.hold_after) co_await hold(state);
+  if (how.answers_after || is_whole) co_return true;
+  co_return co_await receive_up_to(socket, buffer, request, kAll, is_whole);
 }
 
 async::Task<bool> ScriptedHttpServer::reply(std::shared_ptr<State> state, Socket socket,

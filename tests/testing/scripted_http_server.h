@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ScriptedHttpServer: an HTTP/1.1 server on 127.0.0.1 that answers as a test tells it, badly if
-// need be: cut off, stalled until released, with a length that is not true.
+// need be: cut off, stalled until released, with a length that is not true; and that receives
+// bodies as it is told, slowly or not to their end.
 //
 // Runs on the test's io_context, so on the thread that runs it.
 #pragma once
@@ -43,9 +44,18 @@ struct ScriptedReply {
   std::string raw;                              // instead of all this; then close
 };
 
+// How a request's body is received; the script is asked for the reply afterwards.
+struct ScriptedReception {
+  bool sends_continue = true;                // where 100 Continue is expected
+  bool holds_continue = false;               // wait for release() before that
+  std::optional<std::size_t> hold_after;     // at least so many bytes, then wait for release()
+  std::optional<std::size_t> answers_after;  // so many, and no more: the connection closes then
+};
+
 class ScriptedHttpServer {
  public:
   using Script = std::function<ScriptedReply(const ReceivedRequest&)>;
+  using Reception = std::function<ScriptedReception(const ReceivedRequest&)>;
 
   ScriptedHttpServer(boost::asio::io_context& context, Script script);
   ~ScriptedHttpServer();  // closes all connections
@@ -56,7 +66,11 @@ class ScriptedHttpServer {
   [[nodiscard]] std::uint64_t bytes_sent() const;  // of bodies
   [[nodiscard]] std::size_t connections() const;   // accepted so far
 
-  void release();  // every reply that holds goes on
+  [[nodiscard]] std::size_t cut_off() const;  // requests that ended within their bodies
+
+  void receive_with(Reception reception);
+  void release();  // everything that holds goes on
+  void cut();      // closes the connections
   void close();
 
  private:
@@ -68,6 +82,9 @@ class ScriptedHttpServer {
   static async::Task<bool> reply(std::shared_ptr<State> state,
                                  std::shared_ptr<boost::asio::ip::tcp::socket> socket,
                                  ScriptedReply script, bool is_head);
+  static async::Task<bool> receive(std::shared_ptr<State> state,
+                                   std::shared_ptr<boost::asio::ip::tcp::socket> socket,
+                                   std::string& buffer, ReceivedRequest& request, bool& is_whole);
   static async::Task<> hold(std::shared_ptr<State> state);
 
   std::shared_ptr<State> state_;
