@@ -272,11 +272,8 @@ void MemoryIndex::announce_all() const {
     const std::lock_guard lock(shard.mutex);
     for (const auto& [digest, entry] : shard.entries) listener_->content_changed(digest);
   }
+  for_each_tag([this](const TagKey& key, const TagInfo&) { listener_->tag_changed(key); });
   const std::shared_lock lock(tags_mutex_);
-  for (const auto& [text, info] : tags_) {
-    const auto [registry, repository, tag, variant] = split<4>(text);
-    listener_->tag_changed({registry, repository, tag, variant});
-  }
   for (const auto& [text, time] : first_seen_) {
     const auto [registry, repository, digest] = split<3>(text);
     listener_->first_seen_added(registry, repository, *oci::Digest::parse(digest));
@@ -315,68 +312,67 @@ void MemoryIndex::reserve(std::size_t contents) {
 // --- tags ---
 
 std::optional<TagInfo> MemoryIndex::tag(const TagKey& key) const {
-  const std::string text = join({key.registry, key.repository, key.tag, key.variant});
+  const std::string repository = join({key.registry, key.repository});
+  const std::string text = join({key.tag, key.variant});
   const std::shared_lock lock(tags_mutex_);
-  const auto found = tags_.find(text);
-  if (found == tags_.end()) return std::nullopt;
+  const auto tags = tags_.find(repository);
+  if (tags == tags_.end()) return std::nullopt;
+  const auto found = tags->second.find(text);
+  if (found == tags->second.end()) return std::nullopt;
   return found->second;
 }
 
 void MemoryIndex::put_tag(const TagKey& key, TagInfo info) {
-  std::string text = join({key.registry, key.repository, key.tag, key.variant});
+  const std::string repository = join({key.registry, key.repository});
+  std::string text = join({key.tag, key.variant});
   const std::unique_lock lock(tags_mutex_);
-  // Those of a file come in order, and cost no search.
-  tags_.insert_or_assign(tags_.end(), std::move(text), std::move(info));
+  tags_[repository].insert_or_assign(std::move(text), std::move(info));
   if (listener_ != nullptr) listener_->tag_changed(key);
 }
 
 void MemoryIndex::remove_tag(const TagKey& key) {
-  const std::string text = join({key.registry, key.repository, key.tag, key.variant});
+  const std::string text = join({key.tag, key.variant});
   const std::unique_lock lock(tags_mutex_);
-  if (tags_.erase(text) != 0 && listener_ != nullptr) listener_->tag_changed(key);
+  const auto tags = tags_.find(join({key.registry, key.repository}));
+  if (tags == tags_.end() || tags->second.erase(text) == 0) return;
+  if (tags->second.empty()) tags_.erase(tags);
+  if (listener_ != nullptr) listener_->tag_changed(key);
 }
 
 std::vector<std::string> MemoryIndex::variants(std::string_view registry,
                                                std::string_view repository,
                                                std::string_view tag) const {
-  const std::string prefix = join({registry, repository, tag, ""});
+  const std::string prefix = join({tag, ""});
   std::vector<std::string> variants;
   const std::shared_lock lock(tags_mutex_);
-  for (auto it = tags_.lower_bound(prefix); it != tags_.end() && it->first.starts_with(prefix);
-       ++it) {
+  const auto tags = tags_.find(join({registry, repository}));
+  if (tags == tags_.end()) return variants;
+  for (auto it = tags->second.lower_bound(prefix);
+       it != tags->second.end() && it->first.starts_with(prefix); ++it) {
     variants.push_back(it->first.substr(prefix.size()));
   }
   return variants;
 }
 
-void MemoryIndex::erase_tags(const std::string& prefix) {
-  auto it = tags_.lower_bound(prefix);
-  while (it != tags_.end() && it->first.starts_with(prefix)) {
-    const auto gone = tags_.extract(it++);
-    const auto [registry, repository, tag, variant] = split<4>(gone.key());
-    if (listener_ != nullptr) listener_->tag_changed({registry, repository, tag, variant});
-  }
-}
-
 void MemoryIndex::remove_tags(std::string_view registry, std::string_view repository,
                               std::string_view tag) {
-  const std::string prefix = join({registry, repository, tag, ""});
-  const std::unique_lock lock(tags_mutex_);
-  erase_tags(prefix);
+  for (const std::string& variant : variants(registry, repository, tag)) {
+    remove_tag({registry, repository, tag, variant});
+  }
 }
 
 std::vector<std::string> MemoryIndex::remove_tags_of(std::string_view registry,
                                                      std::string_view repository,
                                                      const oci::Digest& digest) {
-  const std::string prefix = join({registry, repository, ""});
   std::vector<std::string> found;
   {
     // A repository may have a hundred thousand tags: those who only read go on meanwhile.
     const std::shared_lock lock(tags_mutex_);
-    for (auto it = tags_.lower_bound(prefix); it != tags_.end() && it->first.starts_with(prefix);
-         ++it) {
-      if (it->second.digest != digest) continue;
-      std::string tag(split<4>(it->first)[2]);
+    const auto tags = tags_.find(join({registry, repository}));
+    if (tags == tags_.end()) return found;
+    for (const auto& [text, info] : tags->second) {
+      if (info.digest != digest) continue;
+      std::string tag(split<2>(text)[0]);
       if (found.empty() || found.back() != tag) found.push_back(std::move(tag));
     }
   }
@@ -386,9 +382,12 @@ std::vector<std::string> MemoryIndex::remove_tags_of(std::string_view registry,
 
 void MemoryIndex::for_each_tag(const TagVisitor& visit) const {
   const std::shared_lock lock(tags_mutex_);
-  for (const auto& [text, info] : tags_) {
-    const auto [registry, repository, tag, variant] = split<4>(text);
-    visit({registry, repository, tag, variant}, info);
+  for (const auto& [place, tags] : tags_) {
+    const auto [registry, repository] = split<2>(place);
+    for (const auto& [text, info] : tags) {
+      const auto [tag, variant] = split<2>(text);
+      visit({registry, repository, tag, variant}, info);
+    }
   }
 }
 

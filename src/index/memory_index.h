@@ -134,12 +134,10 @@ class MemoryIndex final : public Index {
   std::vector<RepositoryName> repositories_;
 
   mutable std::shared_mutex tags_mutex_;
-  // "registry\nrepository\ntag\nvariant"; in order, so that what begins alike is found together.
-  using Tags = std::map<std::string, TagInfo, std::less<>>;
-  void erase_tags(const std::string& prefix);  // with tags_mutex_ held
-  Tags tags_;
-  TextMap<WallTime> first_seen_;     // "registry\nrepository\ndigest"
-  TextMap<DocumentInfo> documents_;  // "registry\nrepository\nname"
+  using Tags = std::map<std::string, TagInfo, std::less<>>;  // "tag\nvariant"
+  TextMap<Tags> tags_;                                       // "registry\nrepository"; none empty
+  TextMap<WallTime> first_seen_;                             // "registry\nrepository\ndigest"
+  TextMap<DocumentInfo> documents_;                          // "registry\nrepository\nname"
 };
 
 }  // namespace fairlead::index
