@@ -147,13 +147,17 @@ async::Task<> Gateway::serve_operation(Exchange& exchange, const auth::Grant& gr
   }
 }
 
-// What the log says of a request, without the name of a capability.
+// What the log says of a request, without the name of a capability or an upload's session.
 void Gateway::conceal(Exchange& exchange) const {
   const std::string& name = exchange.operation.repository;
   if (router_.holds_capability(without_port(exchange.authority), name)) {
     exchange.record.target = "/v2/[capability]";
   } else {
     exchange.record.repository = name;
+  }
+  if (exchange.operation.kind == oci::Kind::Upload) {
+    // Whoever has a session may go on with the upload, if they pass for its caller.
+    exchange.record.target = "/v2/" + name + "/blobs/uploads/[session]";
   }
 }
 

@@ -124,6 +124,7 @@ async::Task<> Gateway::respond_upload_begun(Exchange& exchange,
     co_return co_await respond_blob_pushed(exchange, *answer, exchange.record.id,
                                            std::move(digest));
   }
+  exchange.record.upload = exchange.record.id;
   // A registry that does not take a blob by POST alone has thrown its bytes away.
   if (cache_.uploads != nullptr) cache_.uploads->drop(exchange.record.id);
   co_await respond_session(exchange, *answer,
@@ -137,6 +138,7 @@ async::Task<> Gateway::continue_upload(Exchange& exchange, const auth::Grant&) {
                                         admission_.clock.wall());
   if (!opened) co_return co_await respond_error(exchange, opened.error());
   auth::UploadSession session = *std::move(opened);
+  exchange.record.upload = session.id;
 
   const std::string_view method = exchange.request.method;
   const bool is_end = method == "PUT";

@@ -191,7 +191,8 @@ void Connection::write_head(const ResponseHead& head, bool& is_chunked, std::str
     out += "Content-Length: ";
     out += std::to_string(*length);
     out += "\r\n";
-  } else if (head.status() != 304 && request_.minor_version > 0 && !request_.is_head()) {
+  } else if (head.status() != 304 && head.status() != 204 && request_.minor_version > 0 &&
+             !request_.is_head()) {
     is_chunked = true;
     out += "Transfer-Encoding: chunked\r\n";
   }
@@ -244,7 +245,7 @@ async::Task<> Connection::linger() {
 }
 
 async::Task<Result<void>> Responder::send(ResponseHead head, std::string_view body) {
-  const bool has_body = head.status() != 304;
+  const bool has_body = head.status() != 304 && head.status() != 204;
   if (!head.content_length() && has_body) head.set_content_length(body.size());
   status_ = head.status();
   has_begun_ = true;

@@ -61,6 +61,7 @@ void write(Log& log, const AccessRecord& record) {
   if (record.upstream_repository != record.repository) {
     add_text("upstream_repository", record.upstream_repository);
   }
+  add_text("upload", record.upload);
   if (!record.peer.contains(record.client)) add_text("client", record.client);
   add_text("caller", record.caller);
   add_text("tried", record.tried);

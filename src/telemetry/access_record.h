@@ -36,13 +36,14 @@ struct AccessRecord {
   std::string tried;   // a user of ours, whom a login that failed named
   std::string user_agent;
   int status = 0;
-  std::uint64_t bytes = 0;  // of the body, sent
+  std::uint64_t bytes = 0;     // of the body, sent
   std::uint64_t received = 0;  // of the request's body
   Outcome outcome = Outcome::None;
   std::string_view freshness;       // of a tag: "fresh", "checked", "stale", "held"; empty: no tag
   std::string registry;             // empty: not routed
   std::string repository;           // the client's name for it
   std::string upstream_repository;  // the registry's; written where it is another
+  std::string upload;  // what all requests of one upload have in common: the id of the first
   std::chrono::nanoseconds duration{};
   std::optional<std::chrono::nanoseconds> first_byte;  // until the head of the answer was ready
   std::string error;                                   // empty: none
