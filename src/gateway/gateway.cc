@@ -152,13 +152,14 @@ void Gateway::conceal(Exchange& exchange) const {
   const std::string& name = exchange.operation.repository;
   if (router_.holds_capability(without_port(exchange.authority), name)) {
     exchange.record.target = "/v2/[capability]";
-  } else {
-    exchange.record.repository = name;
+    return;
   }
-  if (exchange.operation.kind == oci::Kind::Upload) {
-    // Whoever has a session may go on with the upload, if they pass for its caller.
-    exchange.record.target = "/v2/" + name + "/blobs/uploads/[session]";
-  }
+  exchange.record.repository = name;
+  if (exchange.operation.kind != oci::Kind::Upload) return;
+  // Whoever has a session may go on with the upload, if they pass for its caller.
+  exchange.record.target = "/v2/" + name + "/blobs/uploads/[session]";
+  const std::string& query = exchange.operation.query;
+  if (!query.empty()) exchange.record.target += "?" + query;
 }
 
 // The same of one that is not understood, or not looked at: in it the name may be anywhere, with
