@@ -146,6 +146,24 @@ async::Task<std::optional<Location>> BucketRegistry::locate(Result<Place> place,
   co_return Location{.url = *std::move(url)};
 }
 
+async::Task<Result<upstream::ChangeAnswer>> BucketRegistry::change(upstream::Change change) {
+  if (behind_ == nullptr) co_return co_await Registry::change(std::move(change));
+  const std::string repository = change.repository;
+  const bool adds_or_removes = change.method != "GET" && change.method != "PATCH";
+  auto answer = co_await behind_->change(std::move(change));
+  // Where no answer came, it may have been done all the same.
+  if (adds_or_removes && (!answer || answer->is_success())) bucket_.forget(repository);
+  co_return answer;
+}
+
+async::Task<Result<Document>> BucketRegistry::list_repositories(std::string query,
+                                                                std::size_t limit) {
+  if (behind_ == nullptr) {
+    co_return co_await Registry::list_repositories(std::move(query), limit);
+  }
+  co_return co_await behind_->list_repositories(std::move(query), limit);
+}
+
 std::optional<upstream::Quota> BucketRegistry::quota() const {
   return behind_ == nullptr ? std::nullopt : behind_->quota();
 }
