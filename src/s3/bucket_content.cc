@@ -15,8 +15,13 @@ namespace {
 constexpr std::chrono::hours kTypeRemembered{24};  // it never changes
 constexpr std::string_view kBlob = "application/octet-stream";
 
+// What the names of all its blobs, or manifests, begin with.
+std::string names_of(const std::string& repository, Held held) {
+  return (held == Held::AsBlob ? "blob " : "manifest ") + repository + " ";
+}
+
 std::string name_of(const std::string& repository, const oci::Digest& digest, Held held) {
-  return (held == Held::AsBlob ? "blob " : "manifest ") + repository + " " + digest.str();
+  return names_of(repository, held) + digest.str();
 }
 
 // As whoever answers a registry's client has to hear it: it is not the client who asks too much.
@@ -227,6 +232,12 @@ async::Task<Result<Place>> BucketContent::find_shared(oci::Digest digest) {
 void BucketContent::remember_blob(const std::string& repository, const oci::Digest& digest,
                                   Place place) {
   places_.put(name_of(repository, digest, Held::AsBlob), std::move(place));
+}
+
+void BucketContent::forget(const std::string& repository) {
+  places_.erase_all(names_of(repository, Held::AsBlob));
+  places_.erase_all(names_of(repository, Held::AsManifest));
+  layout_->forget(repository);
 }
 
 async::Task<Result<std::string>> BucketContent::presign(Place place, std::string media_type,

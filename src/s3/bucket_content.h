@@ -52,6 +52,9 @@ class BucketContent {
   // The repository holds it as a blob: that was proved in another way.
   void remember_blob(const std::string& repository, const oci::Digest& digest, Place place);
 
+  // It was changed: everything is to be asked of the bucket anew.
+  void forget(const std::string& repository);
+
   async::Task<Result<std::string>> presign(Place place, std::string media_type,
                                            std::chrono::seconds expiry);
 

@@ -102,14 +102,6 @@ async::Task<Result<Document>> BucketRegistry::get_document(std::string repositor
   co_return std::unexpected(both(std::move(ours.error()), std::move(theirs.error())));
 }
 
-async::Task<Result<Document>> BucketRegistry::list_repositories(std::string query,
-                                                                std::size_t limit) {
-  if (behind_ == nullptr) {
-    co_return upstream_error(Code::Unsupported, Retry::No, "a bucket tells no repositories");
-  }
-  co_return co_await behind_->list_repositories(std::move(query), limit);
-}
-
 async::Task<Result<std::optional<Location>>> BucketRegistry::locate_blob(std::string repository,
                                                                          oci::Digest digest) {
   auto place = co_await bucket_.find(repository, digest, Held::AsBlob);
@@ -152,6 +144,24 @@ async::Task<std::optional<Location>> BucketRegistry::locate(Result<Place> place,
   auto url = co_await bucket_.presign(*std::move(place), std::move(media_type), options_.expiry);
   if (!url) co_return std::nullopt;
   co_return Location{.url = *std::move(url)};
+}
+
+async::Task<Result<upstream::ChangeAnswer>> BucketRegistry::change(upstream::Change change) {
+  if (behind_ == nullptr) co_return co_await Registry::change(std::move(change));
+  const std::string repository = change.repository;
+  const bool adds_or_removes = change.method != "GET" && change.method != "PATCH";
+  auto answer = co_await behind_->change(std::move(change));
+  // Where no answer came, it may have been done all the same.
+  if (adds_or_removes && (!answer || answer->is_success())) bucket_.forget(repository);
+  co_return answer;
+}
+
+async::Task<Result<Document>> BucketRegistry::list_repositories(std::string query,
+                                                                std::size_t limit) {
+  if (behind_ == nullptr) {
+    co_return co_await Registry::list_repositories(std::move(query), limit);
+  }
+  co_return co_await behind_->list_repositories(std::move(query), limit);
 }
 
 std::optional<upstream::Quota> BucketRegistry::quota() const {

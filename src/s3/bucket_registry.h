@@ -3,6 +3,9 @@
 //
 //   manifest by tag or digest, blob   from the bucket; what it does not have, or while it does not
 //                                     do its work, from the registry itself, where that has a URL
+//   changes, names of repositories    the registry's alone; what is remembered of a repository is
+//                                     forgotten when it is changed: by this instance, by the others
+//                                     in its time
 //   lists                             from the registry; while that does not answer, or there is
 //                                     none, tags from the bucket
 //   locate_*                          a presigned URL, for what the bucket has in this repository;
@@ -69,6 +72,7 @@ class BucketRegistry final : public upstream::Registry {
                                                                      oci::Digest digest) override;
   async::Task<Result<std::optional<upstream::Location>>> locate_manifest(
       std::string repository, oci::Digest digest, std::string media_type) override;
+  async::Task<Result<upstream::ChangeAnswer>> change(upstream::Change change) override;
   [[nodiscard]] std::optional<upstream::Quota> quota() const override;
 
  private:

@@ -57,6 +57,13 @@ class Behind final : public upstream::Registry {
     if (!document) co_return upstream_error(Code::NotFound, Retry::No, "no such document");
     co_return *document;
   }
+  std::optional<int> change_status{202};  // nullopt: no answer
+  std::vector<std::string> changes{};
+  async::Task<Result<upstream::ChangeAnswer>> change(upstream::Change change) override {
+    changes.push_back(change.method + " " + change.repository + " " + change.path);
+    if (!change_status) co_return upstream_error(Code::Timeout, Retry::Yes, "no answer");
+    co_return upstream::ChangeAnswer{.status = *change_status};
+  }
   async::Task<Result<upstream::Document>> list_repositories(std::string query,
                                                             std::size_t) override {
     co_return upstream::Document{.body = "asked for " + query};

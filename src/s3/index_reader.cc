@@ -44,6 +44,7 @@ async::Task<Result<IndexReader::Index>> IndexReader::read(std::string repository
 
 async::Task<Result<IndexReader::Index>> IndexReader::fetch(std::string repository) {
   const std::string key = oci_layout::index_key(root_, repository);
+  const std::uint64_t forgotten = forgotten_;
   auto text = co_await objects_.get_text(key, kLarge);
   if (!text && text.error().code == Code::TooLarge) text = co_await get_large(key);
   if (!text) co_return std::unexpected(std::move(text.error()));
@@ -51,7 +52,7 @@ async::Task<Result<IndexReader::Index>> IndexReader::fetch(std::string repositor
   if (!parsed) co_return std::unexpected(std::move(parsed.error()).within(repository));
   parsed->shrink_to_fit();
   auto index = std::make_shared<const std::vector<ListedManifest>>(*std::move(parsed));
-  remember(repository, index);
+  if (forgotten == forgotten_) remember(repository, index);
   co_return index;
 }
 
@@ -84,6 +85,16 @@ IndexReader::Index IndexReader::remembered(const std::string& repository) {
   });
   const auto found = std::ranges::find(entries_, repository, &Entry::repository);
   return found == entries_.end() ? nullptr : found->index;
+}
+
+void IndexReader::forget(const std::string& repository) {
+  ++forgotten_;
+  flights_.erase(repository);  // those aboard have it kept alive, and land with what was
+  std::erase_if(entries_, [&](const Entry& entry) {
+    if (entry.repository != repository) return false;
+    bytes_ -= entry.bytes;
+    return true;
+  });
 }
 
 void IndexReader::remember(const std::string& repository, Index index) {

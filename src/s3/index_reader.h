@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <list>
 #include <memory>
 #include <string>
@@ -36,6 +37,9 @@ class IndexReader {
   // Errors are those of ObjectReader and parse_index(), and are not remembered.
   async::Task<Result<Index>> read(std::string repository);
 
+  // Whoever asks for it from now on has what the bucket then has.
+  void forget(const std::string& repository);
+
  private:
   using Flight = upstream::SingleFlight<Index>;
   struct Entry {
@@ -58,6 +62,7 @@ class IndexReader {
   std::list<Entry> entries_;  // the oldest first
   std::size_t bytes_ = 0;     // of all of them, about
   std::unordered_map<std::string, std::shared_ptr<Flight>> flights_;
+  std::uint64_t forgotten_ = 0;  // how often: what was asked for before is not remembered
   bool is_reading_large_ = false;
   async::Broadcast large_read_;  // has ended
 };

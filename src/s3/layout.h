@@ -63,6 +63,9 @@ class Layout {
     co_return upstream_error(Code::NotFound, Retry::No, "its repositories share nothing");
   }
 
+  // It was changed: what is remembered of it is to be asked for anew.
+  virtual void forget(const std::string& /*repository*/) {}
+
   // All tags, sorted. NotFound: no such repository.
   virtual async::Task<Result<std::vector<std::string>>> tags(std::string repository) = 0;
 };

@@ -13,8 +13,11 @@ std::unexpected<Error> not_found(std::string context) {
   return upstream_error(Code::NotFound, Retry::No, std::move(context));
 }
 
+// What the names of all of its manifests begin with.
+std::string names_of(const std::string& repository) { return repository + "\n"; }
+
 std::string name_of(const std::string& repository, const oci::Digest& digest) {
-  return repository + "\n" + digest.str();
+  return names_of(repository) + digest.str();
 }
 
 bool is_of_nothing(const oci::Digest& digest) {
@@ -75,6 +78,12 @@ async::Task<Result<std::vector<std::string>>> OciLayout::tags(std::string reposi
   std::ranges::sort(tags);
   tags.erase(std::unique(tags.begin(), tags.end()), tags.end());
   co_return tags;
+}
+
+void OciLayout::forget(const std::string& repository) {
+  listed_.erase_all(names_of(repository));
+  indexes_.forget(repository);
+  shared_.forget(repository);
 }
 
 async::Task<Result<std::string>> OciLayout::listed_type(std::string repository,

@@ -29,6 +29,7 @@ class OciLayout final : public Layout {
   async::Task<Result<Place>> find(std::string repository, oci::Digest digest, Held held) override;
   async::Task<Result<Place>> find_shared(oci::Digest digest) override;
   async::Task<Result<std::vector<std::string>>> tags(std::string repository) override;
+  void forget(const std::string& repository) override;
 
  private:
   // The media type that index.json has for it. NotFound: it is not listed.

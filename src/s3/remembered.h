@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <iterator>
 #include <list>
 #include <optional>
 #include <string>
@@ -43,6 +44,15 @@ class Remembered {
 
   void erase(std::string_view name) {
     if (const auto found = by_name_.find(name); found != by_name_.end()) drop(found->second);
+  }
+
+  // All whose names begin so. Looks at every one.
+  void erase_all(std::string_view prefix) {
+    for (auto at = entries_.begin(); at != entries_.end();) {
+      const auto next = std::next(at);
+      if (at->name.starts_with(prefix)) drop(at);
+      at = next;
+    }
   }
 
  private:

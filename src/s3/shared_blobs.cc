@@ -42,6 +42,13 @@ async::Task<Result<Place>> SharedBlobs::find(oci::Digest digest) {
   co_return place;
 }
 
+void SharedBlobs::forget(const std::string& repository) {
+  nowhere_.erase_all("");
+  const bool is_known =
+      !repositories_ || std::ranges::find(*repositories_, repository) != repositories_->end();
+  if (!is_known) listed_until_ = {};
+}
+
 async::Task<Result<Place>> SharedBlobs::find_in_store(oci::Digest digest) {
   co_return co_await look(oci_layout::shared_key(root_, digest));
 }

@@ -45,6 +45,9 @@ class SharedBlobs {
   // In _blobstore alone.
   async::Task<Result<Place>> find_in_store(oci::Digest digest);
 
+  // The repository has got something: what was nowhere may be there now.
+  void forget(const std::string& repository);
+
  private:
   using Repositories = std::shared_ptr<const std::vector<std::string>>;
   struct Directories {  // of a walk
