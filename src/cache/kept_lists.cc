@@ -18,6 +18,14 @@ constexpr std::size_t kMaxGrown = 8u << 20;  // bytes
 
 std::string referrers_name(const oci::Digest& subject) { return "referrers/" + subject.str(); }
 
+// Whose referrers are under that tag where a registry has no API for them ("Referrers Tag Schema";
+// of sha512 it has a part only).
+std::optional<oci::Digest> subject_of(std::string_view tag) {
+  constexpr std::string_view kPrefix = "sha256-";
+  if (!tag.starts_with(kPrefix)) return std::nullopt;
+  return oci::Digest::parse("sha256:" + std::string(tag.substr(kPrefix.size())));
+}
+
 std::string list_name(const Source& source, const std::string& name) {
   return source.registry_name + "\n" + source.repository + "\n" + name;
 }
@@ -171,13 +179,22 @@ async::Task<> KeptLists::change(Source source, std::string name, Alter alter) {
   co_await services_.pool.run(work);
 }
 
+async::Task<> KeptLists::change_referrers_behind(Source source, std::string tag) {
+  const auto subject = subject_of(tag);
+  if (!subject) co_return;
+  co_await change(std::move(source), referrers_name(*subject),
+                  [](const std::string&) { return std::nullopt; });
+}
+
 async::Task<> KeptLists::add_tag(Source source, std::string tag) {
+  co_await change_referrers_behind(source, tag);
   co_await change(std::move(source), kTags, [tag = std::move(tag)](const std::string& known) {
     return as_lines(oci::with_tag(lines_of(known), tag));
   });
 }
 
 async::Task<> KeptLists::remove_tag(Source source, std::string tag) {
+  co_await change_referrers_behind(source, tag);
   co_await change(std::move(source), kTags, [tag = std::move(tag)](const std::string& known) {
     return as_lines(oci::without_tag(lines_of(known), tag));
   });

@@ -71,6 +71,7 @@ class KeptLists {
   void keep(const Source& source, const std::string& name, bool is_whole, Generation asked,
             const Alter& merge);
   async::Task<> change(Source source, std::string name, Alter alter);
+  async::Task<> change_referrers_behind(Source source, std::string tag);
   async::Task<std::optional<std::string>> find(Source source, std::string name,
                                                FreshnessPolicy policy);
   async::Task<std::optional<std::string>> find_fresh(Source source, std::string name,

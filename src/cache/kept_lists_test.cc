@@ -155,6 +155,20 @@ TEST_F(KeptListsTest, ReferrersAreFreshWhereTheyAreComplete) {
   EXPECT_EQ(fresh_referrers(), one);
 }
 
+// Where a registry has no API for them, clients push the list themselves.
+TEST_F(KeptListsTest, ReferrersThatArePushedAsATagAreNotFresh) {
+  const std::string tag = "sha256-" + std::string(64, '5');
+  keep_referrers(list(""));
+  wait(lists_.add_tag(from_, "sha256-" + std::string(64, '6')));
+  EXPECT_EQ(fresh_referrers(), list(""));
+  wait(lists_.add_tag(from_, tag));
+  EXPECT_EQ(fresh_referrers(), std::nullopt);
+  keep_referrers(list(""));
+  wait(lists_.remove_tag(from_, tag));
+  EXPECT_EQ(fresh_referrers(), std::nullopt);
+  EXPECT_EQ(known_referrers(), list(""));
+}
+
 TEST_F(KeptListsTest, ReferrersFollowPushesAndDeletions) {
   keep_referrers(list(""));
   const auto manifest = std::make_shared<const std::string>(
