@@ -98,7 +98,7 @@ class OciRegistry:
         parts = urlsplit(target)
         query = parse_qs(parts.query)
         if parts.path == "/v2/":
-            return 200, {}, b"{}"
+            return 200, {"Content-Type": "application/json"}, b"{}"
         found = _PATHS.fullmatch(parts.path)
         if not found or found["name"].startswith("absent/"):
             raise _Problem(404, "NAME_UNKNOWN")
