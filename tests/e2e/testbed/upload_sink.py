@@ -49,6 +49,7 @@ class UploadSink:
         self.hold_after = None      # (bytes, gate), of each body
         self.answer_after = None    # (bytes, status, code), of each body
         self.cut_after = None       # bytes, of each body; then RST
+        self.believes = False       # takes whatever digest it is told
         self.sessions = {}
         self.transfers = []
         self.requests = []          # (method, target)
@@ -171,7 +172,7 @@ class UploadSink:
         if method == "PATCH":
             return self._answer(connection, 202, self._told(name, key))
         digest = "sha256:" + session.hasher.hexdigest()
-        if f"digest={digest}" not in query.replace("%3A", ":"):
+        if not self.believes and f"digest={digest}" not in query.replace("%3A", ":"):
             return self._answer(connection, 400, code="DIGEST_INVALID")
         del self.sessions[key]
         return self._answer(connection, 201, {"Location": f"/v2/{name}/blobs/{digest}",
