@@ -11,7 +11,7 @@ from testbed.checks import assert_error
 from testbed.http_request import basic
 from testbed.oci_registry import OciRegistry
 from testbed.passwords import htpasswd
-from testbed.pushing import ALL, Repository, writable
+from testbed.push_protocol import ALL, Repository, writable
 from testbed.registry import Registry
 
 ROUTES = [{"match": "team/", "to": "up/corp/", "allow": ALL, "fresh_for": "1h"}]

@@ -9,7 +9,7 @@ from testbed import images
 from testbed.checks import assert_error
 from testbed.faulty_upstream import FaultyUpstream
 from testbed.http_request import basic
-from testbed.pushing import ALL, Repository, writable
+from testbed.push_protocol import ALL, Repository, writable
 from testbed.upstream_faults import HTML, failing, hung_up
 
 ROUTES = [{"match": "team/", "to": "up/corp/apps/", "allow": ALL}]
@@ -119,7 +119,7 @@ def test_what_it_refuses_to_us(write, status):
 
 @pytest.mark.parametrize("status", [200, 204, 206, 299, 304, 399, 418, 599])
 def test_statuses_that_mean_nothing_here(write, status):
-    """Whatever it becomes, the client is not left without an answer, nor told of a 2xx that is none."""
+    """Whatever it becomes, the client is not left without an answer."""
     answer = write(answering(status))
     assert 200 <= answer.status < 600 and answer.status != 500
 

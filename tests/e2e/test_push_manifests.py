@@ -8,7 +8,7 @@ import pytest
 from testbed import images
 from testbed.checks import assert_error
 from testbed.oci_registry import OciRegistry
-from testbed.pushing import ALL, Repository, codes, writable
+from testbed.push_protocol import ALL, Repository, codes, writable
 from testbed.registry import Registry
 
 ROUTES = [{"match": "team/", "to": "up/corp/apps/", "allow": ALL}]

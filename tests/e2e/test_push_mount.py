@@ -11,7 +11,7 @@ from testbed.guarded import ALICE, BOB, PASSWORDS, anonymized
 from testbed.http_request import basic
 from testbed.oci_registry import OciRegistry
 from testbed.passwords import htpasswd
-from testbed.pushing import ALL, Repository, writable
+from testbed.push_protocol import ALL, Repository, writable
 from testbed.registry import Registry, TokenAuth
 from testbed.token_client import bearer, get_token, scope
 from testbed.token_server import TokenServer
@@ -145,7 +145,7 @@ def test_what_is_no_name(complete, source):
 
 
 def test_what_is_mounted_is_known_at_once(gateway):
-    """It was missing, and that was remembered or not; it is there now, and deleted again it is not."""
+    """It was missing; it is there now, and deleted again it is not."""
     app = Repository(gateway.url, "team/app")
     assert app.blob(DIGEST).status == 404
     assert_mounted(app, app.open(mount=DIGEST, from_="base/app"))
@@ -157,8 +157,8 @@ def test_what_is_mounted_is_known_at_once(gateway):
 
 
 @pytest.mark.parametrize("source,digest", [
-    ("elsewhere/app", images.sha256(b"of the second")), ("up2/corp/base/app", images.sha256(b"of the second")),
-    ("elsewhere/app", DIGEST)])
+    ("elsewhere/app", images.sha256(b"of the second")),
+    ("up2/corp/base/app", images.sha256(b"of the second")), ("elsewhere/app", DIGEST)])
 def test_across_registries(gateway, source, digest):
     """Also where a repository of the same name has the blob: it is not the one that is meant."""
     app = Repository(gateway.url, "team/app")

@@ -12,7 +12,7 @@ from testbed.http_request import basic
 from testbed.issuers import HmacIssuer, access_to
 from testbed.oci_registry import OciRegistry
 from testbed.passwords import htpasswd
-from testbed.pushing import ALL, Repository, writable
+from testbed.push_protocol import ALL, Repository, writable
 from testbed.registry import Htpasswd, Registry, TokenAuth
 from testbed.token_client import bearer, challenge, get_token, scope
 from testbed.token_server import TokenServer
@@ -83,7 +83,8 @@ def routed(registry):
 @pytest.mark.parametrize("write", {**WRITES, **SESSIONS})
 def test_what_a_route_does_not_allow(routed, filled, write):
     write = {**WRITES, **SESSIONS}[write]
-    allowed = {"closed/app": ["pull"], "pushed/app": ["pull", "push"], "emptied/app": ["pull", "delete"]}
+    allowed = {"closed/app": ["pull"], "pushed/app": ["pull", "push"],
+               "emptied/app": ["pull", "delete"]}
     for name in allowed:
         answer = ask(routed, name, write)
         if write[2] in allowed[name]:

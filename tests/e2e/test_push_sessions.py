@@ -12,7 +12,7 @@ from testbed.guarded import ALICE, BOB, PASSWORDS
 from testbed.http_request import basic, fetch
 from testbed.oci_registry import OciRegistry
 from testbed.passwords import htpasswd
-from testbed.pushing import ALL, Repository, writable
+from testbed.push_protocol import ALL, Repository, writable
 from testbed.registry import Registry
 from testbed.token_client import bearer, get_token, scope, token_of
 from testbed.upstream_faults import patterned
@@ -150,7 +150,8 @@ def test_not_in_another_repository(gateway, alice, method):
 def test_not_by_another_way_to_the_same_repository(gateway, alice):
     """It is another name, and may be another right."""
     assert_unknown(gateway, as_user(gateway, ALICE, query="ns=up.test"), alice.session)
-    assert_unknown(gateway, as_user(gateway, ALICE, headers={"Host": "up.example.org"}), alice.session)
+    by_host = as_user(gateway, ALICE, headers={"Host": "up.example.org"})
+    assert_unknown(gateway, by_host, alice.session)
     there = as_user(gateway, ALICE, query="ns=up.test")
     assert_unknown(gateway, alice, session_of(there.open()))
 
@@ -193,7 +194,8 @@ def test_not_at_another_registry():
     with OciRegistry() as one, OciRegistry() as two:
         auth = {"keys": KEYS[:1]}
         with writable(one, auth=auth) as before, writable(one, two, auth=auth) as after:
-            after.write_config({**after.config, "routes": [{"match": "", "to": "up2/", "allow": ALL}]})
+            after.write_config({**after.config, "routes": [
+                {"match": "", "to": "up2/", "allow": ALL}]})
             after.restart()
             session = session_of(Repository(before.url, "team/app").open())
             for registry in (one, two):

@@ -11,7 +11,7 @@ import pytest
 from testbed import fairlead, images
 from testbed.checks import assert_error
 from testbed.oci_registry import OciRegistry
-from testbed.pushing import ALL, Repository, chunks, writable
+from testbed.push_protocol import ALL, Repository, chunks, writable
 from testbed.registry import Registry
 from testbed.upstream_faults import patterned
 
@@ -263,7 +263,8 @@ def test_a_wrong_digest(app, digest):
         assert side.blob(DIGEST, "HEAD").status == 404
 
 
-@pytest.mark.parametrize("digest", ["sha256:abc", "nonsense", "sha256:" + "G" * 64, "md5:" + "0" * 32])
+@pytest.mark.parametrize("digest", ["sha256:abc", "nonsense", "sha256:" + "G" * 64,
+                                    "md5:" + "0" * 32])
 def test_what_is_no_digest(app, digest):
     assert_error(app.put(app.open(), digest, DATA), 400, "DIGEST_INVALID")
     assert app.behind.blob(DIGEST, "HEAD").status == 404

@@ -9,7 +9,7 @@ import pytest
 from testbed import images, stored
 from testbed.disk import fill, read_only, small_disk
 from testbed.pulling import kept
-from testbed.pushing import Repository, chunks, writable
+from testbed.push_protocol import Repository, chunks, writable
 from testbed.registry import Registry
 from testbed.upload_sink import UploadSink
 from testbed.uploader import Uploader
@@ -262,7 +262,8 @@ def test_a_part_that_was_cut_and_sent_again():
 
 def test_two_that_push_the_same_at_once(gateway, registry, app):
     first, second = app.where(app.open()), app.where(app.open())
-    with (Uploader(gateway.host, "PATCH", first) as one, Uploader(gateway.host, "PATCH", second) as two):
+    with (Uploader(gateway.host, "PATCH", first) as one,
+          Uploader(gateway.host, "PATCH", second) as two):
         for start in range(0, len(DATA), 100_000):
             one.send(DATA[start:start + 100_000])
             two.send(DATA[start:start + 100_000])

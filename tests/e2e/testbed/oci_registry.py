@@ -247,7 +247,8 @@ class OciRegistry:
         for (held, digest), (kind, data) in self.manifests.items():
             document = json.loads(data)
             about = document.get("subject", {}).get("digest")
-            artifact_type = document.get("artifactType") or document.get("config", {}).get("mediaType")
+            artifact_type = (document.get("artifactType")
+                             or document.get("config", {}).get("mediaType"))
             if (held, about) == (name, subject) and wanted in (None, artifact_type):
                 entries.append({"mediaType": kind, "digest": digest, "size": len(data),
                                 "artifactType": artifact_type})

@@ -10,7 +10,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from .pushing import Repository
+from .push_protocol import Repository
 
 _HEADERS = ("Location", "Range", "Docker-Content-Digest", "Docker-Upload-UUID", "Content-Type",
             "Content-Length", "Link", "Warning", "OCI-Subject", "OCI-Tag", "OCI-Chunk-Min-Length",

@@ -225,7 +225,8 @@ class UploadSink:
 
     @staticmethod
     def _answer(connection, status, headers=None, code=None):
-        body = json.dumps({"errors": [{"code": code, "message": "so it is"}]}).encode() if code else b""
+        error = {"errors": [{"code": code, "message": "so it is"}]}
+        body = json.dumps(error).encode() if code else b""
         lines = [f"HTTP/1.1 {status} Whatever", *(f"{name}: {value}"
                                                   for name, value in (headers or {}).items())]
         lines += ["Content-Type: application/json"] if code else []
