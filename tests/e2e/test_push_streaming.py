@@ -26,7 +26,6 @@ from testbed.streaming import (  # noqa: F401
 )
 from testbed.upstream_faults import patterned
 from testbed.uploader import Uploader
-from testbed.waiting import wait_until
 
 LITTLE_MEMORY = 64 * MIB
 # What the kernel takes on the way, between three programs.
