@@ -46,8 +46,8 @@ class WallClock(_Clock):
 
     _variable = "WALL_CLOCK_OFFSET"
 
-    def set(self, days: int) -> None:
-        self._write(days * DAY)
+    def set(self, days: float) -> None:
+        self._write(int(days * DAY))
 
 
 class SteadyClock(_Clock):
