@@ -45,10 +45,11 @@ class TokenServer:
 
     def __init__(self, directory, *, username=None, password=None, anonymous=False, lifetime=300,
                  service="registry.testbed", address=("127.0.0.1", 0), tls=None, hostname=None,
-                 owners=None):
+                 owners=None, actions=("pull",)):
         """`tls` is a `Certificate`; `hostname` is what the realm names instead of the address.
 
         `owners` maps more users to a password and the prefix of the repositories they may pull.
+        `actions` is what whoever may pull may do there.
         """
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -63,6 +64,7 @@ class TokenServer:
         self.identity_tokens = {}   # identity token -> user
         self._anonymous = anonymous is not False
         self._lifetime = lifetime
+        self._actions = actions
         self._make_signing_key()
         outer = self
 
@@ -156,12 +158,12 @@ class TokenServer:
         return "", self._anonymous
 
     def token(self, user, scopes, now):
-        """A signed token that grants pull on each repository of `scopes` that is open to the user."""
+        """A signed token that grants the actions on each repository of `scopes` that is open to the user."""
         access = []
         for scope in scopes:
             kind, _, rest = scope.partition(":")
             name, _, actions = rest.rpartition(":")
-            granted = [action for action in actions.split(",") if action == "pull"]
+            granted = [action for action in actions.split(",") if action in self._actions]
             if (kind == "repository" and granted
                     and name.startswith(self._prefixes.get(user, ""))):
                 access.append({"type": kind, "name": name, "actions": granted})
