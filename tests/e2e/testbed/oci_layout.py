@@ -19,11 +19,11 @@ from .images import HOST_ARCHITECTURE
 
 class LocalImage:
     tag = "local"
-    name = "localhost/testbed/image:local"      # what containerd will call it
 
     def __init__(self, directory, content):
         self._root = Path(directory)
         self.content = content
+        self.name = f"localhost/testbed/{content.digest[7:19]}:local"     # what containerd calls it
         self.directory = self._root / "oci"
         blobs = self.directory / "blobs" / "sha256"
         blobs.mkdir(parents=True)

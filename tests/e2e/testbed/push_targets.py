@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Registries to push to through a gateway, one of each kind, and what clients push there.
 
-    from testbed.push_targets import local, targets  # noqa: F401
+    from testbed.push_targets import local, small, targets  # noqa: F401
 
     target = targets["token"]
     way.push(all_clients, local, target.host, "apps/web", "1.0")
@@ -31,7 +31,8 @@ ALICE = ("alice", "alice's: pass word")
 ISSUER = HmacIssuer()
 EVERYTHING = ["pull", "push", "delete"]
 
-OPEN_TO_ALL = ["open", "htpasswd", "token", "s3", "bucket"]     # the gateway's own credentials
+OPEN_TO_ALL = ["open", "htpasswd", "token"]     # with the gateway's own credentials, where it needs any
+IN_A_BUCKET = ["s3", "bucket"]
 
 
 @dataclass
@@ -145,14 +146,22 @@ def targets(request, tmp_path_factory):
         yield _Targets(stack, request, tmp_path_factory)
 
 
+def _index(*common, own=True):
+    """Of two platforms, each with the layers `common` and maybe one of its own."""
+    platforms = [images.HOST_ARCHITECTURE, *({"amd64", "arm64"} - {images.HOST_ARCHITECTURE})]
+    return images.index([images.image([*common, *[images.noise_layer(each, 200_000)] * own], each)
+                         for each in platforms])
+
+
 @pytest.fixture(scope="session")
 def local(tmp_path_factory):
-    """An index of two platforms, with layers of all sizes, some of them in both."""
-    def made(architecture):
-        layers = [images.busybox_layer(), images.noise_layer("large", 6_000_000),
-                  images.noise_layer(architecture, 200_000),
-                  images.layer({"etc/platform": architecture.encode()})]
-        return images.image(layers, architecture)
+    """An index whose layers are of all sizes, and which can be run."""
+    return LocalImage(tmp_path_factory.mktemp("local"), _index(
+        images.busybox_layer(), images.noise_layer("large", 6_000_000), images.layer({"a": b"1"})))
 
-    platforms = [images.HOST_ARCHITECTURE, *({"amd64", "arm64"} - {images.HOST_ARCHITECTURE})]
-    return LocalImage(tmp_path_factory.mktemp("local"), images.index([made(each) for each in platforms]))
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """An index of few blobs, for registries that take a second for each."""
+    return LocalImage(tmp_path_factory.mktemp("small"), _index(
+        images.noise_layer("only", 6_000_000), own=False))

@@ -26,8 +26,16 @@ class Way:
     is_index: bool = True
 
     def push(self, all_clients, image, host, path, tag, user=None):
+        """The client may know where the registry has a blob already, and then does not upload it."""
         pushed = self.push_as(all_clients[self.client], image, host, path, tag, user)
         return pushed or image.content.digest
+
+    def push_anew(self, all_clients, *arguments):
+        """Uploads everything, unless it is docker that pushed it to the same gateway before."""
+        forget = getattr(all_clients[self.client], "forget_places", None)
+        if forget:
+            forget()
+        return self.push(all_clients, *arguments)
 
 
 def _option(name, user):
