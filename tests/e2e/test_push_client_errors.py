@@ -15,7 +15,7 @@ from testbed.http_request import fetch
 from testbed.logins import docker_login
 from testbed.passwords import htpasswd
 from testbed.push_targets import EVERYTHING, ROBOT, configuration, routes, small, under  # noqa: F401
-from testbed.pushing import ALL, NAMESPACE
+from testbed.pushing import ALL
 from testbed.registry import Htpasswd, Registry
 from testbed.upstream_faults import HTML, failing
 from testbed.upstream_uploads import problem
@@ -249,4 +249,3 @@ def test_docker_gives_up_at_once_what_is_refused(guarded, all_clients, small, pa
     layers = len(small.one.blobs)
     assert len([record for record in guarded.records(method="POST")[before:]
                 if "/blobs/uploads/" in record.target]) <= layers
-    assert NAMESPACE not in path

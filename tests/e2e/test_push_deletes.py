@@ -11,11 +11,11 @@ from testbed.clients import CommandFailed
 from testbed.contents import contents, headers_of
 from testbed.fairlead import Fairlead
 from testbed.http_request import fetch
+from testbed.issuers import access_to
 from testbed.oci_layout import everything
 from testbed.push_targets import (  # noqa: F401
-    ALICE, ISSUER, configuration, local, routes, small, targets, under)
+    ALICE, ISSUER, configuration, local, routes, targets, under)
 from testbed.pushing import ALL
-from testbed.issuers import access_to
 from testbed.registry import Registry
 from testbed.token_client import ACCEPT, bearer, challenge, get_token, scope
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A token server of the distribution kind: RS256 tokens whose header carries the certificate.
 
-It counts what it is asked. Any valid user may pull anything, unless `owners` says for which
-repositories a user is let in; with `anonymous=True` so may anybody else, and with a string who is
-anonymous may pull what begins so. Tokens live for `lifetime` seconds. A login that asks for it is
+It counts what it is asked. Any valid user may pull anything, or do there what `actions` names,
+unless `owners` says for which repositories a user is let in; with `anonymous=True` anybody else may
+pull, and with a string who is anonymous may pull what begins so. Tokens live for `lifetime` seconds. A login that asks for it is
 also given an identity token, which stands for the password.
 """
 
@@ -49,7 +49,6 @@ class TokenServer:
         """`tls` is a `Certificate`; `hostname` is what the realm names instead of the address.
 
         `owners` maps more users to a password and the prefix of the repositories they may pull.
-        `actions` is what whoever may pull may do there.
         """
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -63,8 +62,8 @@ class TokenServer:
         self.issued = []            # every token that was given
         self.identity_tokens = {}   # identity token -> user
         self._anonymous = anonymous is not False
-        self._lifetime = lifetime
         self._actions = actions
+        self._lifetime = lifetime
         self._make_signing_key()
         outer = self
 
@@ -158,12 +157,13 @@ class TokenServer:
         return "", self._anonymous
 
     def token(self, user, scopes, now):
-        """A signed token that grants the actions on each repository of `scopes` that is open to the user."""
+        """A signed token for what of `scopes` is open to the user."""
+        may = self._actions if user else ("pull",)
         access = []
         for scope in scopes:
             kind, _, rest = scope.partition(":")
             name, _, actions = rest.rpartition(":")
-            granted = [action for action in actions.split(",") if action in self._actions]
+            granted = [action for action in actions.split(",") if action in may]
             if (kind == "repository" and granted
                     and name.startswith(self._prefixes.get(user, ""))):
                 access.append({"type": kind, "name": name, "actions": granted})
