@@ -8,6 +8,12 @@ returns the digests under which the client now knows the image. containerd is to
 that the host `upstream.test` is to be asked at the proxy, and so sends `?ns=upstream.test`; all
 others are given `PROXY/upstream.test/team/app:1.0`.
 
+To push, a client takes an image of testbed/oci_layout.py into its own storage, once, and gives
+it away under as many names as it is told:
+
+    local = client.load(image)
+    digest = client.push(local, fairlead.host, "team/app", "1.0")
+
 docker and containerd keep one daemon each for as long as their `with` block lasts.
 """
 
@@ -19,7 +25,7 @@ import tempfile
 from pathlib import Path
 
 from .images import sha256
-from .process import Process, run
+from .process import CommandFailed, Process, run  # noqa: F401
 from .waiting import wait_until
 
 
@@ -51,6 +57,7 @@ class _Client:
         self.directory = Path(tempfile.mkdtemp(prefix=f"{type(self).__name__.lower()}-"))
         self._enter = within.enter if within else ()
         self._pulls = 0
+        self._loaded = {}
 
     def __enter__(self):
         try:
@@ -69,6 +76,12 @@ class _Client:
 
     def _stop(self):
         pass
+
+    def load(self, image):
+        """What the client calls the image in its own storage."""
+        if image.directory not in self._loaded:
+            self._loaded[image.directory] = self._load(image)
+        return self._loaded[image.directory]
 
     def _empty_directory(self):
         self._pulls += 1
@@ -110,9 +123,25 @@ class Docker(_Client):
                    env={"DOCKER_CONFIG": str(self.directory / "client")}, timeout=90)
 
     def remove_all(self):
+        self._loaded.clear()
         images = self.run("images", "--all", "--quiet", "--no-trunc").split()
         if images:
             self.run("rmi", "--force", *sorted(set(images)))
+
+    def _load(self, image):
+        said = self.run("load", "--input", image.docker_archive)
+        local = f"localhost/loaded:{len(self._loaded)}"
+        self.run("tag", re.search(r"^Loaded image(?: ID)?: (\S+)$", said, re.MULTILINE)[1], local)
+        return local
+
+    def push(self, local, host, path, tag):
+        name = f"{host}/{path}:{tag}"
+        self.run("tag", local, name)
+        try:
+            said = self.run("push", name)
+        finally:
+            self.run("rmi", name)
+        return re.search(r"^\S+: digest: (\S+) size: \d+$", said, re.MULTILINE)[1]
 
     def pull_reference(self, reference):
         self.remove_all()
@@ -154,6 +183,7 @@ class Containerd(_Client):
                    enter=self._enter, timeout=90)
 
     def remove_all(self):
+        self._loaded.clear()
         images = self.run("images", "list", "--quiet").split()
         if images:
             self.run("images", "remove", "--sync", *images)
@@ -162,15 +192,33 @@ class Containerd(_Client):
 
     def pull(self, host, path, reference, *options, header=None):
         """`options` of `ctr images pull`, as `--user`; `header` is the Authorization to send."""
+        hosts = self._hosts(host, path, header)
+        return self._pull_name(join(path, reference), "--hosts-dir", hosts, *options)
+
+    def _hosts(self, host, path, header=None):
+        """A directory that sends whoever asks for `path` to the proxy."""
         namespace = path.split("/", 1)[0]
         hosts = self._empty_directory()
         (hosts / namespace).mkdir()
         # Without a `server` that refuses, a 404 of the proxy goes on to the real host.
         (hosts / namespace / "hosts.toml").write_text(
             'server = "http://127.0.0.1:9"\n'
-            f'[host."http://{host}"]\n  capabilities = ["pull", "resolve"]\n'
+            f'[host."http://{host}"]\n  capabilities = ["pull", "resolve", "push"]\n'
             + (f'[host."http://{host}".header]\n  authorization = "{header}"\n' if header else ""))
-        return self._pull_name(join(path, reference), "--hosts-dir", hosts, *options)
+        return hosts
+
+    def _load(self, image):
+        self.run("images", "import", "--no-unpack", "--all-platforms", image.archive)
+        return image.name
+
+    def push(self, local, host, path, tag, *options):
+        """By the proxy's own name; with all platforms. ctr does not say what it pushed."""
+        self.run("images", "push", "--plain-http", *options, f"{host}/{path}:{tag}", local)
+
+    def push_by_hosts(self, local, host, path, tag, *options):
+        """As `pull`: with `?ns=`."""
+        self.run("images", "push", "--hosts-dir", self._hosts(host, path), *options,
+                 f"{path}:{tag}", local)
 
     def pull_direct(self, host, path, reference, *options):
         """By the proxy's own name, so without `?ns=`."""
@@ -183,8 +231,24 @@ class Containerd(_Client):
         return {line[2] for line in lines if line[0] == name}
 
 
+# Root's cache of where blobs were seen is the machine's, whatever the environment says.
+_PLACES = "/var/lib/containers/cache"
+_OWN_PLACES = ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+               f'mkdir -p {_PLACES} && mount --bind "$0" {_PLACES} && exec "$@"']
+
+
 class _Daemonless(_Client):
     """podman, buildah and skopeo read the same files; these are our own."""
+
+    def forget_places(self):
+        """From now on it knows of no blob that it lies in some repository already."""
+        for path in self._places().iterdir():
+            path.unlink()
+
+    def _places(self):
+        places = self.directory / "places"
+        places.mkdir(exist_ok=True)
+        return places
 
     def _environment(self):
         home = self.directory / "home"
@@ -204,31 +268,76 @@ class _Daemonless(_Client):
         environment = self._environment()
         policy = Path(environment["HOME"]) / "policy.json"
         arguments = [policy if argument is _POLICY else argument for argument in arguments]
-        return run(arguments, env=environment, enter=self._enter, timeout=90)
+        enter = self._enter
+        if os.geteuid() == 0:
+            enter = [*enter, *_OWN_PLACES, self._places()]
+        return run(arguments, env=environment, enter=enter, timeout=90)
 
     def _store(self, directory):
         return ["--root", directory / "root", "--runroot", directory / "run",
                 "--storage-driver", "vfs"]
 
 
-class Podman(_Daemonless):
+class _Storing(_Daemonless):
+    """podman and buildah have a storage, and most of their commands in common."""
+
+    def _program(self, directory):
+        """The program over the storage in `directory`."""
+        raise NotImplementedError
+
+    def _own(self):
+        """The storage of what is to be pushed."""
+        return self._program(self.directory / "own")
+
+    def _load(self, image):
+        return self.run(*self._own(), "pull", "--quiet", "--signature-policy", _POLICY,
+                        image.oci).strip()
+
+    def push(self, local, host, path, tag, *options):
+        """The one image for this machine, whose layers are packed anew."""
+        return self._push(host, path, tag, "push", "--signature-policy", _POLICY, *options, local)
+
+    def push_index(self, image, host, path, tag, *options):
+        """`manifest push --all` of an index that is made of the image's own one."""
+        made = f"localhost/list{self._pulls}"
+        self.run(*self._own(), "manifest", "create", made)
+        try:
+            self.run(*self._own(), "manifest", "add", "--all", made, image.oci)
+            return self._push(host, path, tag, "manifest", "push", "--all", *options, made)
+        finally:
+            self.run(*self._own(), "manifest", "rm", made)
+
+    def _push(self, host, path, tag, *command):
+        digest = self._empty_directory() / "digest"
+        *command, local = command
+        self.run(*self._own(), *command, "--tls-verify=false", "--digestfile", digest, local,
+                 f"docker://{host}/{path}:{tag}")
+        return digest.read_text().strip()
+
+
+class Podman(_Storing):
     programs = ("podman",)
 
+    def _program(self, directory):
+        return ["podman", *self._store(directory), "--cgroup-manager", "cgroupfs",
+                "--events-backend", "file", "--tmpdir", directory / "tmp"]
+
     def pull(self, host, path, reference):
-        directory = self._empty_directory()
-        podman = ["podman", *self._store(directory), "--cgroup-manager", "cgroupfs",
-                  "--events-backend", "file", "--tmpdir", directory / "tmp"]
+        podman = self._program(self._empty_directory())
         name = join(f"{host}/{path}", reference)
         self.run(*podman, "pull", "--quiet", "--tls-verify=false", "--signature-policy", _POLICY, name)
         image, = json.loads(self.run(*podman, "image", "inspect", name))
         return {image["Digest"], *(name.split("@")[1] for name in image["RepoDigests"])}
 
 
-class Buildah(_Daemonless):
+class Buildah(_Storing):
     programs = ("buildah",)
 
+    def _program(self, directory):
+        return ["buildah", *self._store(directory)]
+
     def pull(self, host, path, reference):
-        buildah = ["buildah", *self._store(self._empty_directory())]
+        buildah = self._program(self._empty_directory())
         name = join(f"{host}/{path}", reference)
         self.run(*buildah, "pull", "--quiet", "--tls-verify=false", "--signature-policy", _POLICY, name)
         image = json.loads(self.run(*buildah, "inspect", "--type", "image", name))
@@ -246,6 +355,18 @@ class Skopeo(_Daemonless):
         self.run("skopeo", "copy", "--quiet", "--policy", _POLICY, "--all", "--preserve-digests",
                  *options, f"docker://{source}", f"dir:{directory}")
         return directory
+
+    def push(self, image, host, path, tag, *options):
+        """A `LocalImage`, as it is."""
+        self.run("skopeo", "copy", "--quiet", "--policy", _POLICY, "--all", "--preserve-digests",
+                 "--dest-tls-verify=false", *options, image.oci, f"docker://{host}/{path}:{tag}")
+
+    def sync(self, image, host, path, tag, *options):
+        """`skopeo sync` of a directory of images, which holds this one."""
+        parent, _, name = f"{path}:{tag}".rpartition("/")
+        self.run("skopeo", "sync", "--policy", _POLICY, "--all", "--preserve-digests",
+                 "--dest-tls-verify=false", *options, "--src", "dir", "--dest", "docker",
+                 image.as_dir(name), "/".join(filter(None, (host, parent))))
 
     def pull(self, host, path, reference, *options):
         directory = self.copy(join(f"{host}/{path}", reference), "--src-tls-verify=false", *options)

@@ -30,6 +30,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from .upstream_faults import Answer, Fault, Gate, Request, digest_of, held_at, patterned
 from .upstream_lists import INDEX, referrers, tags
+from .upstream_uploads import read_body
 from .upstream_tokens import TokenService
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -302,7 +303,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         parts = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = read_body(self)
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(self.command, parts.path, parse_qs(parts.query), headers, body, self.path)
         self._send(self.server.upstream._answer(request))

@@ -14,6 +14,14 @@ from pathlib import Path
 from .waiting import wait_until
 
 
+class CommandFailed(AssertionError):
+    """`said` is all that the command wrote, without its own arguments; `code` its exit code."""
+
+    def __init__(self, argv, done):
+        self.code, self.said = done.returncode, done.stdout + done.stderr
+        super().__init__(f"{' '.join(argv)}: exit code {self.code}\n{self.said}")
+
+
 class Process:
     shown = []
 
@@ -105,6 +113,6 @@ def run(argv, *, env=None, enter=(), timeout=60):
     argv = [*map(str, enter), *map(str, argv)]
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           timeout=timeout, env={**os.environ, **(env or {})})
-    assert done.returncode == 0, (
-        f"{' '.join(argv)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
+    if done.returncode != 0:
+        raise CommandFailed(argv, done)
     return done.stdout

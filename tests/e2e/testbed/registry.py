@@ -20,7 +20,7 @@ from pathlib import Path
 import yaml
 
 from .http_request import fetch
-from .process import Process
+from .process import Process, run
 from .waiting import wait_until
 
 _ACCESS = re.compile(
@@ -130,6 +130,10 @@ class Registry:
         """Ends the registry; its log can still be read, and `start` begins again."""
         if self._process:
             self._process.end(timeout=1)
+
+    def collect_garbage(self):
+        """Blobs that no manifest names are gone after that. Nobody may push meanwhile."""
+        run(["docker-registry", "garbage-collect", self.directory / "config.yml"])
 
     @property
     def url(self):
