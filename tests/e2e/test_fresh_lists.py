@@ -10,6 +10,7 @@ from testbed.faulty_upstream import FaultyUpstream
 from testbed.http_request import fetch
 from testbed.pulling import serving
 from testbed.upstream_faults import HTML, Answer
+from testbed.waiting import wait_until
 
 SIGNATURE = "application/vnd.testbed.signature"
 BILL = "application/vnd.testbed.sbom"
@@ -40,7 +41,7 @@ def test_every_page_comes_from_the_whole_list(played):
     with serving(played) as gateway:
         assert tags(gateway) == (list("abcde"), None)
         assert tags(gateway) == (list("abcde"), None)
-        assert gateway.records()[-1].freshness == "fresh"
+        wait_until(lambda: gateway.records()[-1].freshness == "fresh", "the record")
         page, link = tags(gateway, "?n=2&last=a")
         assert page == ["b", "c"]
         assert link == '</v2/app/tags/list?n=2&last=c>; rel="next"'
