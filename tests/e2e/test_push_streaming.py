@@ -136,19 +136,24 @@ def test_many_slow_uploads_take_little(sink, gateway):
 # 100 Continue.
 
 
-def test_no_byte_before_the_registry_wants_it(sink, gateway):
+@pytest.mark.parametrize("size", [1, 1000, MIB, len(DATA), None])
+def test_no_byte_before_the_registry_wants_it(sink, gateway, size):
+    """Few bytes or many: a registry that asks for a login first must not cost a body that cannot be
+    sent twice."""
     app, at = begun(gateway)
+    data = DATA[:size]
     gate = sink.before_continue = sink.gate()
-    with Uploader(gateway.host, "PATCH", at, len(DATA), expect=True) as upload:
+    with Uploader(gateway.host, "PATCH", at, size, expect=True) as upload:
         gate.wait_reached()
         with pytest.raises(TimeoutError):
             upload.wanted(deadline=0.4)
         assert sink.transfers[-1].headers["expect"] == "100-continue"
         gate.open()
         assert upload.wanted()
-        upload.send(DATA)
-        assert upload.response().status == 202
-    assert app.put(at, DIGEST).status == 201
+        upload.send(data)
+        answer = upload.response() if size else upload.finish()
+        assert answer.status == 202
+    assert app.put(at, images.sha256(data)).status == 201
 
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT"])
