@@ -291,6 +291,17 @@ def test_requests_behind_an_upload_on_one_connection(sink, gateway):
         assert wire.response("PUT").status == 201
 
 
+def test_a_request_in_the_same_packet_as_the_end_of_a_body(sink, gateway):
+    app, at = begun(gateway)
+    with Wire(gateway.host) as wire:
+        head = f"PATCH {at} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+        behind = f"GET {at} HTTP/1.1\r\nHost: x\r\n\r\n"
+        wire.send(head.encode() + DATA[:1000] + behind.encode())
+        assert wire.response("PATCH").status == 202
+        told = wire.response()
+        assert (told.status, told.header("Range")) == (204, "0-999")
+
+
 def test_a_refused_body_does_not_become_a_request(sink, gateway):
     """What was not read of a body is not taken for the next request: that would be smuggling."""
     app, _ = begun(gateway)
