@@ -135,6 +135,19 @@ def test_pushed_and_pulled_through(targets, all_clients, client, small, kind, pa
     assert digest_of(target.direct, under(path), "1.0") == one.digest
 
 
+@every_way
+def test_the_last_push_counts(targets, all_clients, small, way, path):
+    """Also when somebody else gave the tag another meaning, past the gateway, a moment ago."""
+    target = targets["open"]
+    digest = way.push(all_clients, small, target.host, path, "1.0")
+    assert digest_of(target, path, "1.0") == digest
+    images.push(target.direct.url, under(path), images.image([images.noise_layer(path, 100)]), "1.0")
+    assert digest_of(target.direct, under(path), "1.0") != digest
+    assert way.push(all_clients, small, target.host, path, "1.0") == digest
+    assert digest_of(target.direct, under(path), "1.0") == digest
+    assert digest_of(target, path, "1.0") == digest
+
+
 def _pull(client, target, path, reference):
     if isinstance(client, clients.Containerd):
         return client.pull(target.host, f"{NAMESPACE}/{path}", reference)
