@@ -31,7 +31,7 @@ ALICE = ("alice", "alice's: pass word")
 ISSUER = HmacIssuer()
 EVERYTHING = ["pull", "push", "delete"]
 
-OPEN_TO_ALL = ["open", "htpasswd", "token"]     # with the gateway's own credentials, where it needs any
+OPEN_TO_ALL = ["open", "htpasswd", "token", "tls"]     # with the gateway's own credentials, where it needs any
 IN_A_BUCKET = ["s3", "bucket"]
 
 
@@ -92,9 +92,9 @@ class _Targets:
     def _enter(self, thing):
         return self._stack.enter_context(thing)
 
-    def _target(self, storage=None, registry_auth=None, tokens=None, auth=None, **settings):
+    def _target(self, storage=None, registry_auth=None, tokens=None, auth=None, tls=None, **settings):
         storage = storage or self._temporary("storage")
-        registry = self._enter(Registry(storage, auth=registry_auth))
+        registry = self._enter(Registry(storage, auth=registry_auth, tls=tls))
         gateway = self._enter(Fairlead(configuration(registry, auth, **settings)))
         return Target(gateway, gateway.host, registry, self._enter(Registry(storage)), tokens)
 
@@ -110,6 +110,12 @@ class _Targets:
     def _token(self):
         tokens = self._token_server(**ROBOT)
         return self._target(registry_auth=TokenAuth(tokens), tokens=tokens, **ROBOT)
+
+    def _tls(self):
+        """With HTTP/2, too, where the gateway wants that."""
+        authority = self._request.getfixturevalue("authority")
+        certificate = authority.issue("pushed-to", ["127.0.0.1"])
+        return self._target(tls=certificate, ca=str(authority.certificate_path))
 
     def _storage_in_bucket(self, name):
         rgw = self._request.getfixturevalue("rgw")
