@@ -48,6 +48,7 @@ std::string without_mount(std::string_view query) {
   return rest;
 }
 
+// Behind a query that the registry's URL may have already.
 std::string with_parameter(std::string url, std::string_view parameter) {
   url += url.contains('?') ? '&' : '?';
   return url.append(parameter);
@@ -69,11 +70,6 @@ std::optional<std::uint64_t> bytes_of_range(std::string_view range) {
   return last + 1;
 }
 
-bool is_refused(const Result<upstream::ChangeAnswer>& answer) {
-  if (answer) return !answer->is_success();
-  return answer.error().code == Code::Unauthorized || answer.error().code == Code::Denied;
-}
-
 }  // namespace
 
 // --- beginning ---
@@ -86,7 +82,8 @@ async::Task<> Gateway::start_upload(Exchange& exchange, const auth::Grant&) {
          .path = std::string(kUploads) + "?mount=" + oci::percent_encode(mount->digest.str()) +
                  "&from=" + oci::percent_encode(mount->from),
          .mounts_from = mount->from});
-    if (!is_refused(answer)) {
+    // To be told to upload it is never wrong.
+    if (answer && answer->is_success()) {
       co_return co_await respond_upload_begun(exchange, std::move(answer), mount->digest);
     }
   }
@@ -221,6 +218,7 @@ async::Task<> Gateway::respond_blob_pushed(Exchange& exchange, const upstream::C
     if (told && *told != *digest) changes_.blob_pushed(source, *told, size);
   }
   exchange.record.outcome = telemetry::Outcome::Push;
+  if (digest) exchange.record.digest = digest->str();
   auto head = make_head(exchange, answer.status);
   if (digest) head.add("Location", path_under(exchange, "blobs/" + digest->str()));
   if (told) head.add("Docker-Content-Digest", told->str());

@@ -86,4 +86,9 @@ std::optional<std::string> query_parameter(std::string_view query, std::string_v
   return std::nullopt;
 }
 
+std::string with_query(std::string path, std::string_view query) {
+  if (!query.empty()) path.append("?").append(query);
+  return path;
+}
+
 }  // namespace fairlead::oci

@@ -12,6 +12,9 @@ namespace fairlead::oci {
 // nullopt when a '%' is not followed by two hex digits.
 std::optional<std::string> percent_decode(std::string_view text);
 
+// "tags/list" and "n=5" -> "tags/list?n=5"; without a query the path alone.
+std::string with_query(std::string path, std::string_view query);
+
 // Refers to the query it was given.
 class QueryReader {
  public:
