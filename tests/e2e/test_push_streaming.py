@@ -82,6 +82,20 @@ def test_half_a_gibibyte_that_is_kept(tmp_path):
         assert registry.count("GET", "/blobs/") == 0
 
 
+@pytest.mark.parametrize("write_through", [False, True], ids=["passed", "kept"])
+def test_many_at_once(sink, write_through):
+    blob = images.PatternBlob(24 * MIB, seed=7)
+
+    def push(number):
+        app, at = begun(gateway, f"team/app{number}")
+        return app.put(at, blob.digest, blob.chunks(), {"Content-Length": str(blob.size)}).status
+
+    with serving(sink, write_through) as gateway:
+        with ThreadPoolExecutor(20) as pool:
+            assert set(pool.map(push, range(40))) == {201}
+        assert gateway.peak_rss_bytes() < LITTLE_MEMORY
+
+
 def test_a_slow_registry_slows_the_client(sink, gateway):
     app, at = begun(gateway)
     gate = sink.gate()
