@@ -135,6 +135,30 @@ def test_pushed_and_pulled_through(targets, all_clients, client, small, kind, pa
     assert digest_of(target.direct, under(path), "1.0") == one.digest
 
 
+def test_by_digest_alone(targets, all_clients, small, path):
+    """Without a tag."""
+    target = targets["open"]
+    all_clients["skopeo"].run("skopeo", "copy", "--insecure-policy", "--all", "--preserve-digests",
+                              "--dest-tls-verify=false", small.oci,
+                              f"docker://{target.host}/{path}@{small.content.digest}")
+    assert contents(target.direct, under(path), small.content.digest) == everything(small.content)
+    assert contents(target, path, small.content.digest) == everything(small.content)
+
+
+@pytest.mark.parametrize("client", ["podman", "buildah"], indirect=True)
+@pytest.mark.parametrize("options", [("--format", "v2s2"), ("--format", "oci", "--compression-format", "zstd")],
+                         ids=["docker", "zstd"])
+def test_in_other_forms(targets, client, small, options, path):
+    target = targets["open"]
+    client.forget_places()
+    if options[1] == "oci" and isinstance(client, clients.Buildah):
+        options = options[:2]       # this one cannot
+    digest = client.push(client.load(small), target.host, path, "1.0", *options)
+    found = contents(target.direct, under(path), "1.0")
+    assert next(iter(found)) == digest
+    assert contents(target, path, "1.0") == found
+
+
 @every_way
 def test_the_last_push_counts(targets, all_clients, small, way, path):
     """Also when somebody else gave the tag another meaning, past the gateway, a moment ago."""
