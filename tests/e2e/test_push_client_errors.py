@@ -5,12 +5,13 @@ names or with anybody's secrets."""
 
 import re
 import secrets
+import threading
 
 import pytest
 from testbed import images
 from testbed.checks import assert_error
 from testbed.clients import CommandFailed
-from testbed.contents import headers_of
+from testbed.contents import contents, headers_of
 from testbed.fairlead import Fairlead
 from testbed.http_request import fetch
 from testbed.logins import docker_login
@@ -263,6 +264,20 @@ def test_a_page_of_the_registry_reaches_nobody(upstream, gateway, all_clients, s
     assert answer.status in expected
     assert_error(answer, answer.status, "DENIED", "SIZE_INVALID", "UNAVAILABLE")
     assert_discreet(answer.body.decode(), upstream)
+
+
+def test_docker_outlasts_a_restart_of_the_registry(all_clients, small, path):
+    """What passes is told as what passes: docker tries again after five seconds."""
+    docker = all_clients["docker"]
+    with Registry() as registry:
+        with Fairlead(configuration(registry, timeouts={"connect": "1s"})) as gateway:
+            registry.stop()
+            back = threading.Timer(3, registry.start)
+            back.start()
+            digest = docker.push(docker.load(small), gateway.host, path, "1.0")
+            back.join()
+            assert gateway.records(status=502) or gateway.records(status=504)
+            assert next(iter(contents(registry, under(path), "1.0"))) == digest
 
 
 def test_a_page_that_says_200_is_no_yes(upstream, gateway, path):

@@ -11,7 +11,7 @@ from testbed.contents import contents, digest_of, headers_of
 from testbed.issuers import access_to
 from testbed.oci_layout import everything
 from testbed.push_targets import (  # noqa: F401
-    ALICE, IN_A_BUCKET, ISSUER, OPEN_TO_ALL, local, small, targets, under)
+    ALICE, IN_A_BUCKET, ISSUER, OPEN_TO_ALL, ROBOT, local, small, targets, under)
 from testbed.pushing import ALL, NAMESPACE
 
 every_way = pytest.mark.parametrize("way", ALL.values(), ids=ALL.keys())
@@ -43,12 +43,15 @@ def blobs_asked_for(registry):
 
 
 def assert_no_trouble(gateway):
-    """Writes are logged as pushes, and nothing went wrong."""
+    """Writes are logged as pushes, nothing went wrong, and the log gives nothing away."""
     records = gateway.records()
     assert max(record.status for record in records) < 500
     taken = [record for record in records if record.received and record.status in (201, 202)
              and record.target.startswith("/v2/")]
     assert taken and {record.outcome for record in taken} == {"push"}
+    said = gateway.stderr()
+    for secret in (ALICE[1], ROBOT["password"], "v4.local.", "_state=", "eyJ"):
+        assert secret not in said
 
 
 @pytest.mark.parametrize("kind", OPEN_TO_ALL)

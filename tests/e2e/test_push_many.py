@@ -118,6 +118,31 @@ def test_one_tag_pushed_by_all_at_once():
         assert at_the_registry in [everything(content) for content in made]
 
 
+def test_all_push_the_same_at_once(crowd, tmp_path):
+    """To one repository, which has none of it: uploads of the same blob do not get in each other's
+    way. In docker-registry itself they do."""
+    image = new_image(tmp_path, images.noise_layer("same", 1_000_000))
+    with WritableUpstream() as registry, Fairlead(configuration(registry)) as gateway:
+        failures = []
+
+        def push(name):
+            try:
+                crowd[name].push(image, gateway.host, "apps/same", name)
+            except BaseException as error:
+                failures.append((name, error))
+
+        threads = [threading.Thread(target=push, args=(name,)) for name in crowd if "skopeo" in name]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not failures, failures
+        for name in (name for name in crowd if "skopeo" in name):
+            for server, path in ((gateway, "apps/same"), (registry, under("apps/same"))):
+                assert contents(server, path, name) == everything(image.content)
+        gateway.wait_until_idle()
+
+
 # -- two gateways -----------------------------------------------------------------------------
 
 
