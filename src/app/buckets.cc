@@ -38,6 +38,7 @@ Result<std::unique_ptr<Buckets>> open_buckets(const config::Config& config, cons
     auto bucket = open_bucket(options.bucket, environment, buckets->keys, clock, log);
     if (!bucket) return std::unexpected(std::move(bucket.error()));
     buckets->of_registries.emplace(registry, *std::move(bucket));
+    buckets->changed.try_emplace(registry);
   }
   if (config.cache_bucket) {
     auto bucket = open_bucket(config.cache_bucket->bucket, environment, buckets->keys, clock, log);

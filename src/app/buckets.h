@@ -14,6 +14,7 @@
 #include "s3/blocking_objects.h"
 #include "s3/bucket.h"
 #include "s3/bucket_blob_store.h"
+#include "s3/changed_repositories.h"
 #include "s3/signing_keys.h"
 #include "store/blob_store.h"
 #include "telemetry/log.h"
@@ -23,6 +24,7 @@ namespace fairlead::app {
 struct Buckets {
   s3::SigningKeys keys;
   std::map<std::string, std::unique_ptr<s3::Bucket>, std::less<>> of_registries;  // by their names
+  std::map<std::string, s3::ChangedRepositories, std::less<>> changed;            // the same
   std::unique_ptr<s3::Bucket> of_cache;  // null: there is no cache.s3
 };
 

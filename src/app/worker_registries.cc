@@ -54,7 +54,7 @@ upstream::Registry* WorkerRegistries::add_bucket(const std::string& registry,
   buckets_.push_back(std::make_unique<s3::BucketRegistry>(
       s3::BucketRegistryOptions{.name = registry, .expiry = options.presign_expiry},
       s3::make_layout(options.layout, objects, options.bucket.root, shared.clock), objects, behind,
-      shared.clock));
+      shared.buckets.changed.at(registry), shared.clock));
   return buckets_.back().get();
 }
 

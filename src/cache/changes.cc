@@ -78,8 +78,13 @@ async::Task<> Changes::manifest_pushed(Source source, PushedManifest manifest) {
   auto read = [&] { return read_manifest(*manifest.text, manifest.digest); };
   const Reading reading = co_await services_.pool.run(read);
   if (manifest.media_type.empty()) manifest.media_type = reading.media_type;
-  if (reading.is_genuine) {
+  // The attack: a type of the pusher's choosing, for content that another repository has as well.
+  const bool is_as_it_says = reading.is_genuine && reading.media_type == manifest.media_type;
+  if (is_as_it_says) {
     learn_content(services_, source, manifest.digest, manifest.text->size(), manifest.media_type);
+  } else if (reading.is_genuine) {
+    learn_link(services_, source, manifest.digest);
+    manifest.media_type.clear();
   } else {
     // It keeps something else than it was sent: what, it will say when it is asked.
     services_.log.warn("a registry gave a pushed manifest another digest; it is not kept",
@@ -102,7 +107,7 @@ async::Task<> Changes::manifest_pushed(Source source, PushedManifest manifest) {
     recent.change(tags_in(source), [&] { move_tag(source, tag, meaning); });
   }
 
-  if (services_.uploads != nullptr && reading.is_genuine && !manifest.media_type.empty()) {
+  if (services_.uploads != nullptr && is_as_it_says) {
     auto keep = [&] {
       return keep_manifest(services_, source,
                            {.digest = manifest.digest,
@@ -124,8 +129,8 @@ async::Task<> Changes::manifest_pushed(Source source, PushedManifest manifest) {
 async::Task<> Changes::manifest_deleted(Source source, oci::Digest digest) {
   RecentChanges& recent = services_.checks.recent();
   source.kind = ContentKind::Manifest;
-  auto read = [&] { return read_stored_manifest(services_, digest).subject; };
-  const auto subject = co_await services_.pool.run(read);
+  auto read = [&] { return read_stored_manifest(services_, digest); };
+  const Reading deleted = co_await services_.pool.run(read);
   blob_deleted(source, digest);
   recent.change(tags_in(source), [] {});
   // Only after that, for it takes long where there are many.
@@ -140,7 +145,11 @@ async::Task<> Changes::manifest_deleted(Source source, oci::Digest digest) {
   }
   // It may have had tags that only the registry knows: their list is not fresh any more either.
   if (tags.empty()) co_await lists.remove_tag(source, {});
-  if (subject) co_await lists.remove_referrer(source, *subject, digest);
+  if (deleted.subject) {
+    co_await lists.remove_referrer(source, *deleted.subject, digest);
+  } else if (!deleted.is_genuine) {
+    lists.doubt_referrers(source);
+  }
 }
 
 async::Task<> Changes::tag_deleted(Source source, std::string tag) {

@@ -158,10 +158,21 @@ TEST_F(ChangesTest, TheChildrenOfAnIndexAreAsOldAsIt) {
   EXPECT_FALSE(index_.has_link("reg.test", kTeam, child)) << "that it is named proves nothing";
 }
 
-TEST_F(ChangesTest, WhatDoesNotParseIsKeptAsItIs) {
+TEST_F(ChangesTest, WhatDoesNotParseIsLeftToTheRegistry) {
   const auto digest = push("not json", {"1"});
+  EXPECT_FALSE(store_.holds(digest));
   EXPECT_EQ(resolve()->digest, digest);
-  EXPECT_TRUE(store_.holds(digest));
+  EXPECT_GT(asked(), 0u);
+}
+
+// The attack: what another repository has under its right type is served under the pusher's.
+TEST_F(ChangesTest, ATypeThatIsNotTheContentsOwnIsNotLearned) {
+  const auto digest = push(new_, {"1"}, kIndexType);
+  EXPECT_FALSE(store_.holds(digest));
+  EXPECT_TRUE(index_.has_link("reg.test", kTeam, digest));
+  const auto known = index_.content(digest);
+  EXPECT_TRUE(!known || known->media_type.empty());
+  EXPECT_TRUE(index_.variants("reg.test", kTeam, "1").empty()) << "the registry is to say";
 }
 
 TEST_F(ChangesTest, NothingIsKeptUnderAnotherDigestThanItsOwn) {

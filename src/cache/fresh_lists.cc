@@ -30,6 +30,12 @@ void FreshLists::note_changed(const std::string& list) {
   whole_.erase(list);
 }
 
+void FreshLists::note_all_changed(const std::string& beginning) {
+  const std::lock_guard lock(mutex_);
+  for (Generation& generation : generations_) ++generation;
+  std::erase_if(whole_, [&](const auto& entry) { return entry.first.starts_with(beginning); });
+}
+
 bool FreshLists::may_be_whole(const std::string& list) const {
   const std::lock_guard lock(mutex_);
   return whole_.contains(list);

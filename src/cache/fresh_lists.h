@@ -32,6 +32,8 @@ class FreshLists {
   void note_whole(const std::string& list, Generation asked, const std::string& text,
                   WallTime checked);
   void note_changed(const std::string& list);
+  // The same of all lists whose names begin so; looks at every one.
+  void note_all_changed(const std::string& beginning);
 
   // False: it is not known whole, whatever is kept of it.
   [[nodiscard]] bool may_be_whole(const std::string& list) const;

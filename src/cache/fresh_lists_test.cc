@@ -40,6 +40,20 @@ TEST(FreshLists, AnAnswerAskedForBeforeAChangeIsNotFresh) {
   EXPECT_EQ(lists.whole_since("a", "text"), at(6));
 }
 
+TEST(FreshLists, AllOfARepositoryEndAtOnce) {
+  FreshLists lists;
+  const auto asked = lists.generation("r\na\nx");
+  for (const char* list : {"r\na\ny", "r\na\nz", "r\nb\ny"}) {
+    lists.note_whole(list, lists.generation(list), "text", at(5));
+  }
+  lists.note_all_changed("r\na\n");
+  lists.note_whole("r\na\nx", asked, "text", at(5));
+  EXPECT_FALSE(lists.may_be_whole("r\na\nx")) << "asked for before";
+  EXPECT_FALSE(lists.may_be_whole("r\na\ny"));
+  EXPECT_FALSE(lists.may_be_whole("r\na\nz"));
+  EXPECT_TRUE(lists.may_be_whole("r\nb\ny"));
+}
+
 TEST(FreshLists, AreBounded) {
   FreshLists lists;
   std::size_t known = 0;

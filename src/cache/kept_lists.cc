@@ -16,7 +16,9 @@ constexpr const char* kTags = "tags";
 // The attack: pushing referrers without end, each of which is read with all before it.
 constexpr std::size_t kMaxGrown = 8u << 20;  // bytes
 
-std::string referrers_name(const oci::Digest& subject) { return "referrers/" + subject.str(); }
+constexpr const char* kReferrers = "referrers/";
+
+std::string referrers_name(const oci::Digest& subject) { return kReferrers + subject.str(); }
 
 // Whose referrers are under that tag where a registry has no API for them ("Referrers Tag Schema";
 // of sha512 it has a part only).
@@ -215,6 +217,10 @@ async::Task<> KeptLists::add_referrer(Source source, oci::Digest subject, oci::D
 async::Task<> KeptLists::remove_referrer(Source source, oci::Digest subject, oci::Digest digest) {
   co_await change(std::move(source), referrers_name(subject),
                   [&](const std::string& known) { return oci::remove_referrer(known, digest); });
+}
+
+void KeptLists::doubt_referrers(const Source& source) {
+  if (services_.lists != nullptr) services_.lists->note_all_changed(list_name(source, kReferrers));
 }
 
 }  // namespace fairlead::cache

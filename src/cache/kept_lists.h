@@ -61,6 +61,8 @@ class KeptLists {
   async::Task<> add_referrer(Source source, oci::Digest subject, oci::Digest digest,
                              std::string media_type, std::shared_ptr<const std::string> manifest);
   async::Task<> remove_referrer(Source source, oci::Digest subject, oci::Digest digest);
+  // A manifest is deleted, and nobody here knows which subject it had.
+  void doubt_referrers(const Source& source);
 
  private:
   // nullopt: leave it as it is.

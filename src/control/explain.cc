@@ -152,8 +152,14 @@ void fill_in_decision(const config::Config& config, const ExplainQuestion& quest
   const bool is_open = grant || (target != nullptr && is_relayed(config, *target) &&
                                  route.allow.has(question.action));
   out.is_allowed = is_open && target != nullptr;
-  out.answer = grant ? (target == nullptr ? "404 NAME_UNKNOWN" : "200, if the registry has it")
-                     : answer_to(grant.error());
+  if (!grant) {
+    out.answer = answer_to(grant.error());
+  } else if (target == nullptr) {
+    out.answer = "404 NAME_UNKNOWN";
+  } else {
+    out.answer = question.action == oci::Action::Pull ? "200, if the registry has it"
+                                                      : "what the registry answers to its login";
+  }
   if (!route.allow.has(question.action)) {
     out.decided_by = "the route allows " + to_string(route.allow) + " only";
   } else if (route.is_capability) {

@@ -13,8 +13,8 @@ constexpr std::size_t kMaxOrigin = 300;
 
 constexpr std::string_view kExposed =
     "Docker-Content-Digest, Docker-Distribution-Api-Version, Www-Authenticate, Link, Location, "
-    "Content-Range, Accept-Ranges, ETag, Retry-After, Warning, X-Request-Id, OCI-Subject, "
-    "OCI-Filters-Applied, OCI-Namespace";
+    "Content-Range, Range, Accept-Ranges, ETag, Retry-After, Warning, X-Request-Id, OCI-Subject, "
+    "OCI-Tag, OCI-Filters-Applied, OCI-Namespace, OCI-Chunk-Min-Length, Docker-Upload-UUID";
 constexpr std::string_view kMethods = "GET, HEAD, POST, PUT, PATCH, DELETE";
 constexpr std::string_view kHeaders =
     "Authorization, Accept, Content-Type, Content-Range, Range, If-None-Match, If-Range";

@@ -36,12 +36,18 @@ Error both(Error ours, Error theirs) {
 
 BucketRegistry::BucketRegistry(BucketRegistryOptions options, std::unique_ptr<Layout> layout,
                                ObjectReader& objects, upstream::Registry* behind,
-                               const Clock& clock)
+                               ChangedRepositories& changed, const Clock& clock)
     : options_(std::move(options)),
-      bucket_(options_.name, std::move(layout), objects, clock),
-      behind_(behind) {}
+      bucket_content_(options_.name, std::move(layout), objects, clock),
+      behind_(behind),
+      changed_(changed) {}
 
 BucketRegistry::~BucketRegistry() = default;
+
+BucketContent& BucketRegistry::bucket() {
+  for (const std::string& repository : changed_.since(seen_)) bucket_content_.forget(repository);
+  return bucket_content_;
+}
 
 template <class T, class AskBehind>
 async::Task<Result<T>> BucketRegistry::or_behind(Result<T> ours, AskBehind ask_behind) {
@@ -54,7 +60,7 @@ async::Task<Result<T>> BucketRegistry::or_behind(Result<T> ours, AskBehind ask_b
 async::Task<Result<ContentHead>> BucketRegistry::head_manifest(std::string repository,
                                                                std::string reference,
                                                                std::string accept) {
-  auto ours = co_await bucket_.head_manifest(repository, reference);
+  auto ours = co_await bucket().head_manifest(repository, reference);
   co_return co_await or_behind(std::move(ours), [&] {
     return behind_->head_manifest(std::move(repository), std::move(reference), std::move(accept));
   });
@@ -63,7 +69,7 @@ async::Task<Result<ContentHead>> BucketRegistry::head_manifest(std::string repos
 async::Task<Result<Download>> BucketRegistry::get_manifest(std::string repository,
                                                            std::string reference,
                                                            std::string accept) {
-  auto ours = co_await bucket_.get_manifest(repository, reference);
+  auto ours = co_await bucket().get_manifest(repository, reference);
   co_return co_await or_behind(std::move(ours), [&] {
     return behind_->get_manifest(std::move(repository), std::move(reference), std::move(accept));
   });
@@ -71,7 +77,7 @@ async::Task<Result<Download>> BucketRegistry::get_manifest(std::string repositor
 
 async::Task<Result<ContentHead>> BucketRegistry::head_blob(std::string repository,
                                                            oci::Digest digest) {
-  auto ours = co_await bucket_.head_blob(repository, digest);
+  auto ours = co_await bucket().head_blob(repository, digest);
   co_return co_await or_behind(std::move(ours), [&] {
     return behind_->head_blob(std::move(repository), std::move(digest));
   });
@@ -80,7 +86,7 @@ async::Task<Result<ContentHead>> BucketRegistry::head_blob(std::string repositor
 async::Task<Result<Download>> BucketRegistry::get_blob(std::string repository, oci::Digest digest,
                                                        std::uint64_t offset,
                                                        std::optional<std::uint64_t> length) {
-  auto ours = co_await bucket_.get_blob(repository, digest, offset, length);
+  auto ours = co_await bucket().get_blob(repository, digest, offset, length);
   co_return co_await or_behind(std::move(ours), [&] {
     return behind_->get_blob(std::move(repository), std::move(digest), offset, length);
   });
@@ -90,13 +96,13 @@ async::Task<Result<Document>> BucketRegistry::get_document(std::string repositor
                                                            std::string path_and_query,
                                                            std::string accept, std::size_t limit) {
   if (behind_ == nullptr) {
-    co_return co_await bucket_.get_document(std::move(repository), std::move(path_and_query),
-                                            limit);
+    co_return co_await bucket().get_document(std::move(repository), std::move(path_and_query),
+                                             limit);
   }
   auto theirs = co_await behind_->get_document(repository, path_and_query, accept, limit);
   if (theirs || !is_away(theirs.error())) co_return theirs;
   auto ours =
-      co_await bucket_.get_document(std::move(repository), std::move(path_and_query), limit);
+      co_await bucket().get_document(std::move(repository), std::move(path_and_query), limit);
   if (ours) co_return ours;
   if (ours.error().code == Code::NotFound) co_return theirs;
   co_return std::unexpected(both(std::move(ours.error()), std::move(theirs.error())));
@@ -104,7 +110,7 @@ async::Task<Result<Document>> BucketRegistry::get_document(std::string repositor
 
 async::Task<Result<std::optional<Location>>> BucketRegistry::locate_blob(std::string repository,
                                                                          oci::Digest digest) {
-  auto place = co_await bucket_.find(repository, digest, Held::AsBlob);
+  auto place = co_await bucket().find(repository, digest, Held::AsBlob);
   if (!place && place.error().code == Code::NotFound && behind_ != nullptr) {
     place = co_await confirmed_place(std::move(repository), std::move(digest));
   }
@@ -114,17 +120,17 @@ async::Task<Result<std::optional<Location>>> BucketRegistry::locate_blob(std::st
 async::Task<Result<std::optional<Location>>> BucketRegistry::locate_manifest(
     std::string repository, oci::Digest digest, std::string media_type) {
   if (media_type.empty()) {
-    auto head = co_await bucket_.head_manifest(repository, digest.str());
+    auto head = co_await bucket().head_manifest(repository, digest.str());
     if (!head) co_return std::nullopt;
     media_type = std::move(head->media_type);
   }
-  auto place = co_await bucket_.find(std::move(repository), std::move(digest), Held::AsManifest);
+  auto place = co_await bucket().find(std::move(repository), std::move(digest), Held::AsManifest);
   co_return co_await locate(std::move(place), std::move(media_type));
 }
 
 async::Task<Result<Place>> BucketRegistry::confirmed_place(std::string repository,
                                                            oci::Digest digest) {
-  auto place = co_await bucket_.find_shared(digest);
+  auto place = co_await bucket().find_shared(digest);
   if (!place) co_return place;
   const auto held = co_await behind_->head_blob(repository, digest);
   if (!held) co_return std::unexpected(held.error());
@@ -133,7 +139,7 @@ async::Task<Result<Place>> BucketRegistry::confirmed_place(std::string repositor
         Code::Corrupt, Retry::No,
         "registry " + options_.name + ": it and its bucket differ about " + digest.str());
   }
-  bucket_.remember_blob(repository, digest, *place);
+  bucket().remember_blob(repository, digest, *place);
   co_return place;
 }
 
@@ -141,7 +147,7 @@ async::Task<Result<Place>> BucketRegistry::confirmed_place(std::string repositor
 async::Task<std::optional<Location>> BucketRegistry::locate(Result<Place> place,
                                                             std::string media_type) {
   if (!place) co_return std::nullopt;
-  auto url = co_await bucket_.presign(*std::move(place), std::move(media_type), options_.expiry);
+  auto url = co_await bucket().presign(*std::move(place), std::move(media_type), options_.expiry);
   if (!url) co_return std::nullopt;
   co_return Location{.url = *std::move(url)};
 }
@@ -152,7 +158,7 @@ async::Task<Result<upstream::ChangeAnswer>> BucketRegistry::change(upstream::Cha
   const bool adds_or_removes = change.method != "GET" && change.method != "PATCH";
   auto answer = co_await behind_->change(std::move(change));
   // Where no answer came, it may have been done all the same.
-  if (adds_or_removes && (!answer || answer->is_success())) bucket_.forget(repository);
+  if (adds_or_removes && (!answer || answer->is_success())) changed_.note(repository);
   co_return answer;
 }
 

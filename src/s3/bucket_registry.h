@@ -29,6 +29,7 @@
 
 #include "base/clock.h"
 #include "s3/bucket_content.h"
+#include "s3/changed_repositories.h"
 #include "s3/layout.h"
 #include "s3/objects.h"
 #include "upstream/registry.h"
@@ -46,9 +47,11 @@ class BucketRegistry final : public upstream::Registry {
   static constexpr std::chrono::seconds kRemembered = BucketContent::kRemembered;
   static constexpr std::size_t kCapacity = BucketContent::kCapacity;
 
-  // `behind`: the registry itself; null: there is none. All must outlive it.
+  // `behind`: the registry itself; null: there is none. `changed`: of all workers. All must outlive
+  // it.
   BucketRegistry(BucketRegistryOptions options, std::unique_ptr<Layout> layout,
-                 ObjectReader& objects, upstream::Registry* behind, const Clock& clock);
+                 ObjectReader& objects, upstream::Registry* behind, ChangedRepositories& changed,
+                 const Clock& clock);
   ~BucketRegistry() override;
 
   async::Task<Result<upstream::ContentHead>> head_manifest(std::string repository,
@@ -76,6 +79,9 @@ class BucketRegistry final : public upstream::Registry {
   [[nodiscard]] std::optional<upstream::Quota> quota() const override;
 
  private:
+  // What is in the bucket, with nothing remembered of what was changed meanwhile.
+  BucketContent& bucket();
+
   // What the bucket answered, or else what the registry does when `ask_behind` asks it.
   template <class T, class AskBehind>
   async::Task<Result<T>> or_behind(Result<T> ours, AskBehind ask_behind);
@@ -86,8 +92,10 @@ class BucketRegistry final : public upstream::Registry {
                                                         std::string media_type);
 
   const BucketRegistryOptions options_;
-  BucketContent bucket_;
+  BucketContent bucket_content_;
   upstream::Registry* const behind_;
+  ChangedRepositories& changed_;
+  ChangedRepositories::Position seen_ = 0;
 };
 
 }  // namespace fairlead::s3

@@ -65,6 +65,29 @@ TEST_F(BucketRegistryChangeTest, WhatIsDeletedIsGoneAtOnce) {
   EXPECT_FALSE(is_remembered());
 }
 
+TEST_F(BucketRegistryChangeTest, WhatAnotherWorkerDeletedIsGoneAtOnce) {
+  remember_what_is_gone();
+  changed_.note("ap");
+  changed_.note("other");
+  EXPECT_TRUE(is_remembered());
+  changed_.note("app");
+  EXPECT_FALSE(is_remembered());
+}
+
+TEST(ChangedRepositories, AreToldOnceAndTheLastOnesOnly) {
+  ChangedRepositories changed;
+  ChangedRepositories::Position position = 0;
+  EXPECT_TRUE(changed.since(position).empty());
+  changed.note("a");
+  changed.note("b");
+  EXPECT_THAT(changed.since(position), ElementsAre("a", "b"));
+  EXPECT_TRUE(changed.since(position).empty());
+  changed.note("c");
+  EXPECT_THAT(changed.since(position), ElementsAre("c"));
+  for (std::size_t i = 0; i <= ChangedRepositories::kCapacity; ++i) changed.note("d");
+  EXPECT_EQ(changed.since(position).size(), ChangedRepositories::kCapacity);
+}
+
 TEST_F(BucketRegistryChangeTest, WhatMayHaveBeenDoneIsLookedAtAnew) {
   remember_what_is_gone();
   behind_.change_status.reset();

@@ -88,7 +88,7 @@ class BucketRegistryFixture : public LayoutFixture {
     registry_ = std::make_unique<BucketRegistry>(
         BucketRegistryOptions{.name = "zot", .expiry = std::chrono::minutes(5)},
         make_layout(kind, objects_, "data", clock_), objects_, has_behind ? &behind_ : nullptr,
-        clock_);
+        changed_, clock_);
   }
 
   Result<upstream::ContentHead> head(const std::string& reference) {
@@ -138,6 +138,7 @@ class BucketRegistryFixture : public LayoutFixture {
   }
 
   fairlead::testing::FakeUpstream upstream_;
+  ChangedRepositories changed_;
   Behind behind_{upstream_};
   std::unique_ptr<BucketRegistry> registry_;
   upstream::ContentHead head_;

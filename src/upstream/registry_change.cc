@@ -11,6 +11,7 @@
 namespace fairlead::upstream {
 namespace {
 
+constexpr std::chrono::milliseconds kPatienceForEnd = std::chrono::minutes(5);
 constexpr std::size_t kMaxAnswer = 64 * 1024;
 constexpr std::size_t kMaxLocation = 8 * 1024;
 
@@ -187,6 +188,10 @@ HttpRequest RegistryClient::request_for(const Change& change, std::string url,
                       .timeouts = options_.timeouts,
                       .ca_file = options_.ca_file,
                       .proxy = options_.proxy};
+  // What ends an upload may have to be put together and moved first, all of it.
+  if (is_about_upload(change) && change.method == "PUT") {
+    request.timeouts.first_byte = std::max(request.timeouts.first_byte, kPatienceForEnd);
+  }
   const auto add = [&](const char* name, const std::string& value) {
     if (!value.empty()) request.headers.emplace_back(name, value);
   };

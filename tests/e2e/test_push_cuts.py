@@ -67,15 +67,31 @@ def test_a_client_that_goes_away_is_as_if_he_asked_the_registry():
     assert told[0] == told[1]
 
 
+@pytest.mark.parametrize("bad", [b"zz\r\n", b"-1\r\n", b"5\r\nabcdefg\r\n0\r\n\r\n", b"\r\n\r\n",
+                                 b"ffffffffffffffffff\r\n"])
+def test_a_body_that_is_malformed_is_no_whole_one(sink, gateway, bad):
+    """The attack: what one program takes for the end of a body, and another for the middle of it."""
+    app, at = begun(gateway)
+    with Uploader(gateway.host, "PATCH", at) as upload:
+        upload.send(DATA[:KIB])
+        wait_until(lambda: sink.received == KIB, "what came before")
+        upload.wire.send(bad)
+        answer = upload.response()
+        assert answer is None or answer.status == 400
+    wait_until(lambda: sink.transfers[-1].ended, "the registry to be told")
+    assert sink.transfers[-1].ended == "cut"
+    assert app.open().status == 202
+
+
 @pytest.mark.parametrize("write_through", [False, True], ids=["passed", "kept"])
 def test_nothing_leaks(sink, write_through):
     with serving(sink, write_through) as gateway:
         def cut_one(number):
+            count = len(sink.transfers)
             app, at = begun(gateway, f"team/app{number % 3}")
             with Uploader(gateway.host, "PATCH", at) as upload:
                 upload.send(DATA[:100 * KIB])
-                before = sink.received
-                wait_until(lambda: sink.received > before or sink.transfers[-1].received,
+                wait_until(lambda: len(sink.transfers) > count and sink.transfers[-1].received,
                            "some of it to arrive")
                 upload.cut()
             wait_until(lambda: all(each.ended for each in sink.transfers), "the end of it")

@@ -186,7 +186,7 @@ def test_from_what_a_route_leaves_out():
         Repository(registry.url, "hidden/app").push(DATA)
         with writable(registry, of_all={"deny": ["hidden/**"]}) as gateway:
             app = Repository(gateway.url, "team/app")
-            assert gateway.url and Repository(gateway.url, "hidden/app").blob(DIGEST).status == 404
+            assert Repository(gateway.url, "hidden/app").blob(DIGEST).status in (403, 404)
             registry.forget()
             assert_begins(app, app.open(mount=DIGEST, from_="hidden/app"))
             assert not re.search("mount|from", posts(registry)[0])

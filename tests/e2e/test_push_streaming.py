@@ -136,19 +136,24 @@ def test_many_slow_uploads_take_little(sink, gateway):
 # 100 Continue.
 
 
-def test_no_byte_before_the_registry_wants_it(sink, gateway):
+@pytest.mark.parametrize("size", [1, 1000, MIB, len(DATA), None])
+def test_no_byte_before_the_registry_wants_it(sink, gateway, size):
+    """Few bytes or many: a registry that asks for a login first must not cost a body that cannot be
+    sent twice."""
     app, at = begun(gateway)
+    data = DATA[:size]
     gate = sink.before_continue = sink.gate()
-    with Uploader(gateway.host, "PATCH", at, len(DATA), expect=True) as upload:
+    with Uploader(gateway.host, "PATCH", at, size, expect=True) as upload:
         gate.wait_reached()
         with pytest.raises(TimeoutError):
             upload.wanted(deadline=0.4)
         assert sink.transfers[-1].headers["expect"] == "100-continue"
         gate.open()
         assert upload.wanted()
-        upload.send(DATA)
-        assert upload.response().status == 202
-    assert app.put(at, DIGEST).status == 201
+        upload.send(data)
+        answer = upload.response() if size else upload.finish()
+        assert answer.status == 202
+    assert app.put(at, images.sha256(data)).status == 201
 
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT"])
@@ -284,6 +289,17 @@ def test_requests_behind_an_upload_on_one_connection(sink, gateway):
         wire.send(f"PUT {at}?digest={DIGEST} HTTP/1.1\r\nHost: {gateway.host}\r\n"
                   "Content-Length: 0\r\n\r\n".encode())
         assert wire.response("PUT").status == 201
+
+
+def test_a_request_in_the_same_packet_as_the_end_of_a_body(sink, gateway):
+    app, at = begun(gateway)
+    with Wire(gateway.host) as wire:
+        head = f"PATCH {at} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+        behind = f"GET {at} HTTP/1.1\r\nHost: x\r\n\r\n"
+        wire.send(head.encode() + DATA[:1000] + behind.encode())
+        assert wire.response("PATCH").status == 202
+        told = wire.response()
+        assert (told.status, told.header("Range")) == (204, "0-999")
 
 
 def test_a_refused_body_does_not_become_a_request(sink, gateway):

@@ -351,9 +351,32 @@ def test_what_is_logged(complete):
                    if "team/logged" in record.target]
         assert [record.received for record in records] == [received]
         assert (records[0].outcome == "push") == (outcome == "push")
-        assert records[0].repository.endswith("corp/apps/logged")
+        assert (records[0].repository, records[0].registry) == ("team/logged", "up")
     assert not any(at.headers["Location"].rpartition("/")[2] in line["target"]
                    for line in complete.log() if "target" in line), "a session is a secret"
+
+
+def test_what_a_client_adds_to_the_query_stays_here(complete):
+    """Of a Location that is sealed nothing can be overridden by what is put behind it."""
+    app = Repository(complete.url, "team/query")
+    at = app.where(app.open())
+    answer = app.send("PUT", f"{at}?of=them&mount={DIGEST}&digest={DIGEST}&from=corp/apps/other", DATA)
+    assert answer.status == 201
+    [(_, target, _)] = complete.registry.seen("PUT", "/corp/apps/query/")
+    assert target.partition("?")[2].replace("%3A", ":") == f"of=us&digest={DIGEST}"
+
+
+def test_over_tls(authority):
+    """To a registry that would rather speak HTTP/2."""
+    certificate = authority.issue("pushed", ["127.0.0.1"])
+    with (Registry(tls=certificate) as registry,
+          writable(registry, ca=str(authority.certificate_path)) as gateway):
+        app = Repository(gateway.url, "team/app")
+        for body in (bytes, chunks):
+            assert app.put(app.patch(app.open(), body(DATA[:50_000])), DIGEST,
+                           body(DATA[50_000:])).status == 201
+            assert app.blob(DIGEST).body == DATA
+            assert app.send("DELETE", app.target(f"blobs/{DIGEST}")).status == 202
 
 
 # Routes.

@@ -59,7 +59,10 @@ def send(url, target, *, method="GET", headers=None, body=None, ca=None, verify=
     """Sends a request; returns the connection and the response, whose body is not yet read."""
     connection = connect(url, ca, verify, timeout, source)
     try:
-        connection.request(method, target, body=body, headers=headers or {})
+        try:
+            connection.request(method, target, body=body, headers=headers or {})
+        except BrokenPipeError:
+            pass    # it may have answered before it had the whole body
         return connection, connection.getresponse()
     except BaseException:
         connection.close()

@@ -46,6 +46,13 @@ class Uploader:
         self.wire.send(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
         self.sent += len(data)
 
+    def offer(self, data: bytes) -> None:
+        """Sends what the server may refuse to read."""
+        try:
+            self.send(data)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+
     def send_until_stuck(self, data: bytes, quiet: float = 1.0, most: int = 1 << 30) -> int:
         """Sends `data` over and over, until for `quiet` seconds nothing more was taken, the server
         answered or hung up, or `most` was sent; returns how much it was. Needs a `length`."""
