@@ -5,18 +5,21 @@ names or with anybody's secrets."""
 
 import re
 import secrets
+import threading
 
 import pytest
+from testbed import images
 from testbed.checks import assert_error
 from testbed.clients import CommandFailed
-from testbed.contents import headers_of
+from testbed.contents import contents, headers_of
 from testbed.fairlead import Fairlead
 from testbed.http_request import fetch
 from testbed.logins import docker_login
 from testbed.passwords import htpasswd
 from testbed.push_targets import EVERYTHING, ROBOT, configuration, routes, small, under  # noqa: F401
 from testbed.pushing import ALL
-from testbed.registry import Htpasswd, Registry
+from testbed.registry import Htpasswd, Registry, TokenAuth
+from testbed.token_server import TokenServer
 from testbed.upstream_faults import HTML, failing
 from testbed.upstream_uploads import problem
 from testbed.writable_upstream import WritableUpstream
@@ -136,6 +139,13 @@ def test_wrong_password(all_clients, small, client, path, tmp_path):
 
 
 @every_client
+def test_a_name_that_no_route_leads_to(gateway, all_clients, small, client):
+    said = failed_push(all_clients, client, small, gateway, f"nowhere/{secrets.token_hex(4)}")
+    assert re.search(r"name unknown|repository name not known|404|not found", said, re.IGNORECASE), said
+    assert_error(start_upload(gateway, "nowhere/app"), 404, "NAME_UNKNOWN")
+
+
+@every_client
 def test_a_route_that_is_read_only(all_clients, small, client, path):
     route_list = routes(allow=["pull"])
     with Registry() as registry, Fairlead(configuration(registry, route_list=route_list)) as gateway:
@@ -227,6 +237,21 @@ def test_the_registry_wants_other_credentials(all_clients, small, client, path):
         assert answer.headers["WWW-Authenticate"] is None
 
 
+@every_client
+@pytest.mark.parametrize("kind", ["may only pull", "wrong password"])
+def test_relayed_to_a_registry_that_refuses(all_clients, small, client, path, kind, tmp_path):
+    actions = ["pull"] if kind == "may only pull" else EVERYTHING
+    user = BOB if kind == "may only pull" else (BOB[0], "not-his-password")
+    with (TokenServer(tmp_path / "tokens", username=BOB[0], password=BOB[1], actions=actions) as tokens,
+          Registry(auth=TokenAuth(tokens)) as registry,
+          Fairlead(configuration(registry, {"anonymous": []}, credentials="relay")) as gateway):
+        said = failed_push(all_clients, client, small, gateway, path, user)
+        assert re.search(DENIED + "|unauthorized|invalid username/password|401", said), said
+        assert_discreet(said, registry, user)
+        assert registry.requests("PATCH") == [] and registry.requests("PUT") == []
+        assert len(tokens.requests) < 40, "it is tried again and again"
+
+
 @pytest.mark.parametrize("status, expected", [(403, {403}), (413, {413}), (500, {502}), (503, {502})])
 def test_a_page_of_the_registry_reaches_nobody(upstream, gateway, all_clients, small, path, status,
                                                expected):
@@ -239,6 +264,37 @@ def test_a_page_of_the_registry_reaches_nobody(upstream, gateway, all_clients, s
     assert answer.status in expected
     assert_error(answer, answer.status, "DENIED", "SIZE_INVALID", "UNAVAILABLE")
     assert_discreet(answer.body.decode(), upstream)
+
+
+def test_docker_outlasts_a_restart_of_the_registry(all_clients, small, path):
+    """What passes is told as what passes: docker tries again after five seconds."""
+    docker = all_clients["docker"]
+    with Registry() as registry:
+        with Fairlead(configuration(registry, timeouts={"connect": "1s"})) as gateway:
+            registry.stop()
+            back = threading.Timer(3, registry.start)
+            back.start()
+            digest = docker.push(docker.load(small), gateway.host, path, "1.0")
+            back.join()
+            assert gateway.records(status=502) or gateway.records(status=504)
+            assert next(iter(contents(registry, under(path), "1.0"))) == digest
+
+
+def test_a_page_that_says_200_is_no_yes(upstream, gateway, path):
+    """As a portal answers that wants somebody to log in: nothing was pushed, and nothing is kept."""
+    layer = b"a layer that is not there"
+    upstream.fault("PUT", "/(manifests|uploads)/", failing(200, HTML))
+    content = images.image([images.noise_layer(path, 100)])
+    written = fetch(gateway.url, f"/v2/{path}/manifests/1.0", method="PUT", body=content.manifest,
+                    headers={"Content-Type": content.media_type})
+    begun = start_upload(gateway, path).headers["Location"]
+    sent = fetch(gateway.url, f"{begun}?digest={images.sha256(layer)}", method="PUT", body=layer)
+    for answer in (written, sent):
+        assert_error(answer, 502, "UNAVAILABLE")
+        assert_discreet(answer.body.decode(), upstream)
+    for target in (f"manifests/{content.digest}", "manifests/1.0", f"blobs/{images.sha256(layer)}"):
+        assert fetch(gateway.url, f"/v2/{path}/{target}",
+                     headers={"Accept": content.media_type}).status == 404
 
 
 def test_docker_gives_up_at_once_what_is_refused(guarded, all_clients, small, path):

@@ -11,7 +11,7 @@ from testbed.contents import contents, digest_of, headers_of
 from testbed.issuers import access_to
 from testbed.oci_layout import everything
 from testbed.push_targets import (  # noqa: F401
-    ALICE, IN_A_BUCKET, ISSUER, OPEN_TO_ALL, local, small, targets, under)
+    ALICE, IN_A_BUCKET, ISSUER, OPEN_TO_ALL, ROBOT, local, small, targets, under)
 from testbed.pushing import ALL, NAMESPACE
 
 every_way = pytest.mark.parametrize("way", ALL.values(), ids=ALL.keys())
@@ -43,12 +43,15 @@ def blobs_asked_for(registry):
 
 
 def assert_no_trouble(gateway):
-    """Writes are logged as pushes, and nothing went wrong."""
+    """Writes are logged as pushes, nothing went wrong, and the log gives nothing away."""
     records = gateway.records()
     assert max(record.status for record in records) < 500
     taken = [record for record in records if record.received and record.status in (201, 202)
              and record.target.startswith("/v2/")]
     assert taken and {record.outcome for record in taken} == {"push"}
+    said = gateway.stderr()
+    for secret in (ALICE[1], ROBOT["password"], "v4.local.", "_state=", "eyJ"):
+        assert secret not in said
 
 
 @pytest.mark.parametrize("kind", OPEN_TO_ALL)
@@ -133,6 +136,30 @@ def test_pushed_and_pulled_through(targets, all_clients, client, small, kind, pa
     images.push(target.url, path, one, "1.0")
     assert one.digest in _pull(client, target, path, "1.0")
     assert digest_of(target.direct, under(path), "1.0") == one.digest
+
+
+def test_by_digest_alone(targets, all_clients, small, path):
+    """Without a tag."""
+    target = targets["open"]
+    all_clients["skopeo"].run("skopeo", "copy", "--insecure-policy", "--all", "--preserve-digests",
+                              "--dest-tls-verify=false", small.oci,
+                              f"docker://{target.host}/{path}@{small.content.digest}")
+    assert contents(target.direct, under(path), small.content.digest) == everything(small.content)
+    assert contents(target, path, small.content.digest) == everything(small.content)
+
+
+@pytest.mark.parametrize("client", ["podman", "buildah"], indirect=True)
+@pytest.mark.parametrize("options", [("--format", "v2s2"), ("--format", "oci", "--compression-format", "zstd")],
+                         ids=["docker", "zstd"])
+def test_in_other_forms(targets, client, small, options, path):
+    target = targets["open"]
+    client.forget_places()
+    if options[1] == "oci" and isinstance(client, clients.Buildah):
+        options = options[:2]       # this one cannot
+    digest = client.push(client.load(small), target.host, path, "1.0", *options)
+    found = contents(target.direct, under(path), "1.0")
+    assert next(iter(found)) == digest
+    assert contents(target, path, "1.0") == found
 
 
 @every_way

@@ -141,6 +141,31 @@ def test_gone_while_the_registry_is_away(content, path):
         assert contents(gateway, path, "stays") == everything(other)
 
 
+@pytest.mark.parametrize("kind", ["s3", "bucket"])
+def test_gone_from_a_bucket_at_once(targets, content, path, kind):
+    """Also where the gateway knows the place in the bucket, and sends clients there."""
+    target = targets[kind]
+    images.push(target.url, path, content, "1")
+    _, first, second = content.blobs
+    expected = 307 if kind == "bucket" else 200
+    assert get(target, blob(path, first)).status == get(target, blob(path, second)).status == expected
+    assert get(target, manifest(path, "1")).status == get(target, manifest(path, content.digest)).status == 200
+
+    assert delete(target, blob(path, first)).status == 202
+    assert_gone(target, blob(path, first), "BLOB_UNKNOWN")
+    assert get(target, blob(path, second)).status == expected
+    assert delete(target, manifest(path, content.digest)).status == 202
+    for reference in ("1", content.digest):
+        assert_gone(target, manifest(path, reference), "MANIFEST_UNKNOWN")
+        assert_gone(target.direct, manifest(under(path), reference), "MANIFEST_UNKNOWN")
+
+    other = images.image([images.noise_layer(path, 100)])
+    for pushed in (content, other):     # again, and the tag means something else
+        images.push(target.url, path, pushed, "1")
+        assert contents(target, path, "1") == everything(pushed)
+        assert contents(target.direct, under(path), "1") == everything(pushed)
+
+
 # -- who may ----------------------------------------------------------------------------------
 
 

@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many clients at once, all pushing and pulling through one Fairlead, and a restart in between."""
 
+import itertools
 import secrets
 import socket
 import threading
 import time
 from contextlib import ExitStack
+from urllib.parse import urlsplit
 
 import pytest
 from testbed import clients, images
 from testbed.contents import contents
 from testbed.fairlead import Fairlead
-from testbed.http_request import connect, fetch
+from testbed.http_request import basic, connect, fetch
 from testbed.oci_layout import LocalImage, everything
-from testbed.push_targets import configuration, under
+from testbed.passwords import htpasswd
+from testbed.push_targets import ALICE, configuration, under
 from testbed.pushing import ALL
 from testbed.registry import Registry
 from testbed.waiting import wait_until
@@ -115,6 +118,68 @@ def test_one_tag_pushed_by_all_at_once():
         assert at_the_registry in [everything(content) for content in made]
 
 
+def test_all_push_the_same_at_once(crowd, tmp_path):
+    """To one repository, which has none of it: uploads of the same blob do not get in each other's
+    way. In docker-registry itself they do."""
+    image = new_image(tmp_path, images.noise_layer("same", 1_000_000))
+    with WritableUpstream() as registry, Fairlead(configuration(registry)) as gateway:
+        failures = []
+
+        def push(name):
+            try:
+                crowd[name].push(image, gateway.host, "apps/same", name)
+            except BaseException as error:
+                failures.append((name, error))
+
+        threads = [threading.Thread(target=push, args=(name,)) for name in crowd if "skopeo" in name]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not failures, failures
+        for name in (name for name in crowd if "skopeo" in name):
+            for server, path in ((gateway, "apps/same"), (registry, under("apps/same"))):
+                assert contents(server, path, name) == everything(image.content)
+        gateway.wait_until_idle()
+
+
+# -- two gateways -----------------------------------------------------------------------------
+
+
+class Alternating(WireProxy):
+    """One connection goes to the one, the next to the other, as before several gateways."""
+
+    def __init__(self, *servers):
+        super().__init__(servers[0])
+        self._servers = itertools.cycle([(parts.hostname, parts.port) for parts in map(urlsplit, servers)])
+
+    @property
+    def _server(self):
+        return next(self._servers)
+
+    @_server.setter
+    def _server(self, _):
+        pass
+
+
+def test_two_gateways_with_the_same_keys(registry, all_clients, tmp_path):
+    """Whoever takes the next request of an upload, it goes on; also for clients of the field."""
+    keys = {"keys": [secrets.token_hex(32)], "anonymous": ["pull", "push"]}
+    image = new_image(tmp_path, images.noise_layer("both", 2_000_000))
+    with (Fairlead(configuration(registry, keys)) as one, Fairlead(configuration(registry, keys)) as two):
+        with Alternating(one.url, two.url) as both:
+            both.url = both.endpoint
+            images.push(both.url, "apps/both", image.content, "raw")
+            for name in ("docker push", "podman push", "skopeo copy", "ctr push"):
+                way, tag = ALL[name], name.replace(" ", "-")
+                digest = way.push_anew(all_clients, image, both.url.split("://")[1], "apps/both2", tag)
+                assert next(iter(contents(registry, under("apps/both2"), tag))) == digest
+        for gateway in (one, two):
+            assert contents(gateway, "apps/both", "raw") == everything(image.content)
+            assert gateway.records(method="PUT", status=201), "all went to the other one"
+            assert max(record.status for record in gateway.records()) < 500
+
+
 # -- a restart --------------------------------------------------------------------------------
 
 
@@ -164,6 +229,38 @@ def test_a_restart_ends_what_runs_and_the_upload_goes_on(registry):
 def _accepts(gateway):
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", gateway.port)) == 0
+
+
+def test_a_reload_disturbs_no_push(registry, all_clients, tmp_path):
+    image = LocalImage(tmp_path, images.image([images.noise_layer(secrets.token_hex(8), 5_000_000)]))
+    users, carol = tmp_path / "users", {"carol": "who is new"}
+    auth = {"users": str(htpasswd(users, dict([ALICE]))), "anonymous": [], "rules": [
+        {"who": "*", "repositories": ["apps/**"], "actions": ["pull", "push"]}]}
+    with WireProxy(registry.url) as wire:
+        wire.url = wire.endpoint
+        with Fairlead(configuration(wire, auth)) as gateway:
+            failures = []
+            wire.hold_uploads_after(500_000)
+
+            def push():
+                try:
+                    all_clients["skopeo"].push(image, gateway.host, "apps/reloaded", "1",
+                                               "--dest-creds", ":".join(ALICE))
+                except clients.CommandFailed as failure:
+                    failures.append(failure)
+
+            running = threading.Thread(target=push)
+            running.start()
+            wire.wait_until_held()
+            htpasswd(users, dict([ALICE]) | carol)
+            gateway.reload()
+            sources = (f"127.0.1.{number}" for number in itertools.count(1))
+            wait_until(lambda: fetch(gateway.url, "/v2/", source=next(sources), headers={
+                "Authorization": basic("carol", carol["carol"])}).status == 200, "the reload", every=0.1)
+            wire.release()
+            running.join()
+            assert failures == []
+            assert contents(registry, under("apps/reloaded"), "1") == everything(image.content)
 
 
 def test_a_real_push_is_drained(registry, all_clients, tmp_path):
