@@ -47,6 +47,23 @@ async::Task<Result<std::string>> read_manifest(Exchange& exchange) {
   }
 }
 
+// The attack: what is called a form is read as one by some registries, parameters and all.
+bool is_form(std::string_view media_type) {
+  return media_type == "application/x-www-form-urlencoded" || media_type.starts_with("multipart/");
+}
+
+// The tags that are asked for besides the one in the path, written anew.
+std::string query_of_tags(std::string_view query) {
+  std::string out;
+  for (oci::QueryReader reader(query); reader.next();) {
+    const auto tag = reader.has_name("tag") ? reader.value() : std::nullopt;
+    if (!tag) continue;
+    if (!out.empty()) out += '&';
+    out.append("tag=").append(oci::percent_encode(*tag));
+  }
+  return out;
+}
+
 // Which tags mean it now: the one it was pushed by, and those that the registry says it took of the
 // ones that were asked for by `tag` parameters.
 std::vector<std::string> tags_of(const oci::Operation& operation,
@@ -69,10 +86,15 @@ async::Task<> Gateway::push_manifest(Exchange& exchange, const auth::Grant&) {
   const auto text = std::make_shared<const std::string>(*std::move(read));
 
   const std::string content_type(exchange.request.find("Content-Type"));
+  if (is_form(oci::bare_media_type(content_type))) {
+    co_return co_await respond_error(exchange, 400, oci::ErrorCode::ManifestInvalid,
+                                     "a form is no manifest");
+  }
   const auto answer = co_await exchange.registry->change(
       {.method = "PUT",
        .repository = exchange.target.remote_repository,
-       .path = oci::with_query("manifests/" + operation.reference.text, operation.query),
+       .path =
+           oci::with_query("manifests/" + operation.reference.text, query_of_tags(operation.query)),
        .content_type = content_type,
        .whole = text});
   if (!answer) co_return co_await respond_error(exchange, answer.error());
