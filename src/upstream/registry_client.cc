@@ -84,8 +84,9 @@ RegistryClient::RegistryClient(RegistryOptions options, HttpTransport& transport
       transport_(transport),
       clock_(services.clock),
       retry_policy_(retry_policy),
+      board_(services.board),
       endpoints_(options_.url, options_.mirrors, services.clock),
-      logins_(std::make_unique<Authenticator>(options_, transport, services.tokens,
+      logins_(std::make_unique<Authenticator>(options_, transport, services.board, services.tokens,
                                               services.credentials, services.log)),
       quotas_(services.quotas),
       chance_(std::random_device{}()) {}
