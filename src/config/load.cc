@@ -34,7 +34,7 @@ void check_rules(const Config& config, Section& root) {
   const auto auth = root.find("auth");
   if (!auth || !config.auth.policy.rules) return;
   std::vector<std::string> names;
-  for (const auto& route : config.routes) names.push_back(names_of(route));
+  for (const auto& route : config.routes) names.push_back(pattern_of(route));
   for (const auth::Rule& rule : *config.auth.policy.rules) {
     for (const std::string& pattern : rule.repositories) {
       const bool is_met = std::ranges::any_of(

@@ -96,7 +96,7 @@ class WriteAccess {
         rules_(config.auth.policy.rules ? std::span<const Rule>(*config.auth.policy.rules)
                                         : std::span<const Rule>()) {
     for (const RouteOptions& route : config.routes) {
-      names_.push_back({.route = &route, .pattern = names_of(route)});
+      names_.push_back({.route = &route, .pattern = pattern_of(route)});
     }
   }
 
@@ -250,7 +250,7 @@ class WriteAccess {
 
 }  // namespace
 
-std::string names_of(const RouteOptions& route) {
+std::string pattern_of(const RouteOptions& route) {
   std::string name = route.name_space.value_or(route.host.value_or(""));
   if (const auto star = name.find('*'); star != std::string::npos) name.replace(star, 1, "**");
   if (!name.empty()) name += "/";

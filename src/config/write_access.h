@@ -13,7 +13,7 @@ namespace fairlead::config {
 void check_write_access(const Config& config, Reading& reading);
 
 // A pattern that matches every qualified name that `route` has.
-std::string names_of(const routing::RouteOptions& route);
+std::string pattern_of(const routing::RouteOptions& route);
 
 // "routes[2]" for the route on `line`; "routes" for those that no line has.
 std::string key_of_route(const std::vector<routing::RouteOptions>& routes, std::size_t line);
