@@ -65,6 +65,13 @@ void read_all(Section& root, Config& out) {
   root.not_built({"admin"});
 }
 
+// "routes[2]" for the route on `line`; "routes" for those that no line has.
+std::string key_of_route(const std::vector<routing::RouteOptions>& routes, std::size_t line) {
+  const auto at = std::ranges::find(routes, line, &routing::RouteOptions::line);
+  if (line == 0 || at == routes.end()) return "routes";
+  return "routes[" + std::to_string(std::distance(routes.begin(), at)) + "]";
+}
+
 // What the Router says of a route that could not be read whole, or of the default routes to a
 // registry with an unusable name, follows from a problem that is told already.
 void check_routes(const Config& config, Reading& reading) {

@@ -273,7 +273,7 @@ TEST(Problems, Routes) {
        "f.yaml:1: routes[0].allow: needs pull as well, for clients look first what is there: write "
        "[pull,push,delete]"},
       {"routes: [{match: a, to: ghcr.io/a, allow: {pull: true}}]",
-       "f.yaml:1: routes[0].allow: must be a list, but is a mapping of keys"},
+       "f.yaml:1: routes[0].allow: must be a list, but is a mapping"},
       {"auth: {anonymous: [read]}",
        "f.yaml:1: auth.anonymous[0]: \"read\" is none of pull, push, delete; [] is for nothing"},
       {"auth: {anonymous: [pul]}",

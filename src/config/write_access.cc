@@ -2,7 +2,6 @@
 #include "config/write_access.h"
 
 #include <algorithm>
-#include <iterator>
 #include <span>
 #include <utility>
 
@@ -20,7 +19,7 @@ constexpr Actions kWriting{Action::Push, Action::Delete};
 
 // Beyond it rules are not compared with each other and with routes: what a person wrote has less,
 // and warnings are not worth minutes of a start.
-constexpr std::size_t kMaxComparisons = 20'000'000;
+constexpr std::size_t kMaxComparisons = 50'000'000;
 
 // What a rule gives to one of its names, by one of its patterns.
 struct Given {
@@ -128,7 +127,7 @@ class WriteAccess {
   }
 
   [[nodiscard]] std::string key_of(const RouteOptions& route, std::string_view key) const {
-    return key_of_route(config_.routes, route.line) + "." + std::string(key);
+    return "routes[" + std::to_string(&route - config_.routes.data()) + "]." + std::string(key);
   }
 
   // Somebody to write to; and it is worth a word when that is for whoever comes.
@@ -257,12 +256,6 @@ std::string pattern_of(const RouteOptions& route) {
   name += route.match.value_or("");
   if (name.empty() || name.ends_with('/')) name += "**";
   return name;
-}
-
-std::string key_of_route(const std::vector<RouteOptions>& routes, std::size_t line) {
-  const auto at = std::ranges::find(routes, line, &RouteOptions::line);
-  if (line == 0 || at == routes.end()) return "routes";
-  return "routes[" + std::to_string(std::distance(routes.begin(), at)) + "]";
 }
 
 void check_write_access(const Config& config, Reading& reading) {

@@ -3,6 +3,8 @@
 // `auth`. Each part may be right by itself, and still nobody can push, or everybody can.
 #pragma once
 
+#include <string>
+
 #include "config/config.h"
 #include "config/section.h"
 
@@ -14,8 +16,5 @@ void check_write_access(const Config& config, Reading& reading);
 
 // A pattern that matches every qualified name that `route` has.
 std::string pattern_of(const routing::RouteOptions& route);
-
-// "routes[2]" for the route on `line`; "routes" for those that no line has.
-std::string key_of_route(const std::vector<routing::RouteOptions>& routes, std::size_t line);
 
 }  // namespace fairlead::config

@@ -131,7 +131,7 @@ TEST(WriteAccess, AnEarlierRuleDecides) {
   EXPECT_THAT(warnings_of({push, pull}), IsEmpty());
   EXPECT_THAT(warnings_of({"{who: anonymous, repositories: ['**'], actions: []}", push}),
               IsEmpty());
-  EXPECT_THAT(warnings_of({"{who: '*', repositories: ['*'], actions: []}", push}), IsEmpty());
+  EXPECT_THAT(warnings_of({"{who: '*', repositories: ['team/*'], actions: []}", push}), IsEmpty());
 }
 
 TEST(WriteAccess, Cooldown) {
