@@ -123,6 +123,11 @@ TEST(Operation, MethodsMeanActions) {
           std::ranges::find(endpoint.methods, method, &std::pair<std::string_view, Action>::first);
       if (known == endpoint.methods.end()) {
         expect_refused(method, endpoint.target, 405, ErrorCode::Unsupported);
+        std::string allowed;
+        for (const auto& [name, action] : endpoint.methods) {
+          allowed += (allowed.empty() ? "" : ", ") + std::string(name);
+        }
+        EXPECT_EQ(parse_operation(method, endpoint.target).error().allowed, allowed);
       } else {
         const Operation operation = parse(method, endpoint.target);
         EXPECT_EQ(operation.action, known->second) << method << " " << endpoint.target;
