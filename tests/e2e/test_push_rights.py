@@ -298,7 +298,7 @@ def test_a_worker_that_has_not_logged_in_yet(tmp_path, kind):
     with TokenServer(tmp_path, **ROBOT, actions=ALL) as tokens:
         auth = Htpasswd(**ROBOT) if kind == "password" else TokenAuth(tokens)
         with (Registry(auth=auth) as registry,
-              writable(registry, server={"workers": 4}, **ROBOT) as gateway):
+              writable(registry, server={"workers": 8}, **ROBOT) as gateway):
             for number in range(12):
                 data = b"%d" % number * 1000
                 app = Repository(gateway.url, f"open/app{number}")
