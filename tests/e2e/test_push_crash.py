@@ -43,7 +43,8 @@ class Load:
         app = Repository(self._gateway.url, f"team/app{seed % 4}")
         try:
             for number in range(10_000):
-                self._push(app, chance, patterned(chance.randrange(1, 400_000), seed * 10_000 + number))
+                data = patterned(chance.randrange(1, 400_000), seed * 10_000 + number)
+                self._push(app, chance, data)
         except (OSError, http.client.HTTPException):
             pass        # it was killed
 

@@ -302,7 +302,8 @@ def test_larger_than_the_cache(registry):
         assert app.push(large) == images.sha256(large)
         assert app.blob(images.sha256(large)).body == large
         assert app.blob(DIGEST).body == DATA
-        wait_until(lambda: stored.bytes_held(gateway.cache_directory) <= 2 * MIB, "the cache to shrink")
+        wait_until(lambda: stored.bytes_held(gateway.cache_directory) <= 2 * MIB,
+                   "the cache to shrink")
 
 
 # A disk that fails.
