@@ -132,6 +132,8 @@ class Gateway {
                                      std::optional<oci::Digest> digest);
   async::Task<> respond_session(Exchange& exchange, const upstream::ChangeAnswer& answer,
                                 auth::UploadSession session);
+  void add_session(http::ResponseHead& head, const Exchange& exchange,
+                   const upstream::ChangeAnswer& answer, auth::UploadSession session) const;
   async::Task<> respond_blob_pushed(Exchange& exchange, const upstream::ChangeAnswer& answer,
                                     std::string upload, std::optional<oci::Digest> digest);
 

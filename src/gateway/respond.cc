@@ -156,12 +156,16 @@ async::Task<> respond_error(Exchange& exchange, const Error& error) {
 }
 
 async::Task<> respond_refused_change(Exchange& exchange, const upstream::ChangeAnswer& refusal) {
+  co_await respond_refused_change(exchange, refusal, make_head(exchange, refusal.status));
+}
+
+async::Task<> respond_refused_change(Exchange& exchange, const upstream::ChangeAnswer& refusal,
+                                     http::ResponseHead head) {
   const Meaning meaning = meaning_of(refusal, exchange.operation.kind);
-  std::string message = refusal.error && !refusal.error->message.empty()
-                            ? refusal.error->message
-                            : "the registry answered " + std::to_string(refusal.status);
+  const std::string message = refusal.error && !refusal.error->message.empty()
+                                  ? refusal.error->message
+                                  : "the registry answered " + std::to_string(refusal.status);
   exchange.record.error = message;
-  auto head = make_head(exchange, meaning.status);
   head.add("Content-Type", "application/json");
   if (!refusal.range.empty()) head.add("Range", refusal.range);
   const std::string body = oci::write_error_document(

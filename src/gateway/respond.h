@@ -39,6 +39,9 @@ async::Task<> respond_error(Exchange& exchange, const Error& error);
 
 // What a registry refused to change, as it said itself.
 async::Task<> respond_refused_change(Exchange& exchange, const upstream::ChangeAnswer& refusal);
+// The same with a head that has been begun.
+async::Task<> respond_refused_change(Exchange& exchange, const upstream::ChangeAnswer& refusal,
+                                     http::ResponseHead head);
 
 // What HEAD gets: everything but the bytes.
 async::Task<> respond_description(Exchange& exchange, const upstream::ContentHead& head);

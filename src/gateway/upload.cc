@@ -190,12 +190,21 @@ async::Task<> Gateway::continue_upload(Exchange& exchange, const auth::Grant&) {
     cache_.uploads->drop(session.id);
   }
   if (!answer) co_return co_await respond_error(exchange, answer.error());
-  if (!is_success) co_return co_await respond_refused_change(exchange, *answer);
+  if (!is_success) {
+    auto head = make_head(exchange, answer->status);
+    if (!answer->location.empty()) add_session(head, exchange, *answer, std::move(session));
+    co_return co_await respond_refused_change(exchange, *answer, std::move(head));
+  }
   if (is_end && answer->status != 202) {
     co_return co_await respond_blob_pushed(exchange, *answer, session.id,
                                            digest_parameter(exchange.operation.query));
   }
-  if (method == "DELETE") co_return co_await respond_empty(exchange, answer->status);
+  if (method == "DELETE") {
+    auto head = make_head(exchange, answer->status);
+    if (!answer->upload_uuid.empty()) head.add("Docker-Upload-UUID", answer->upload_uuid);
+    std::ignore = co_await exchange.responder.send(std::move(head), {});
+    co_return;
+  }
   if (method == "PATCH") {
     exchange.record.outcome = telemetry::Outcome::Push;
     const auto size = bytes_of_range(answer->range);
@@ -222,9 +231,20 @@ void Gateway::add_body(Exchange& exchange, const std::string& upload, upstream::
 
 async::Task<> Gateway::respond_session(Exchange& exchange, const upstream::ChangeAnswer& answer,
                                        auth::UploadSession session) {
+  auto head = make_head(exchange, answer.status);
+  add_session(head, exchange, answer, std::move(session));
+  if (!answer.range.empty()) head.add("Range", answer.range);
+  if (!answer.chunk_min_length.empty()) {
+    head.add("OCI-Chunk-Min-Length", answer.chunk_min_length);
+  }
+  co_await exchange.responder.send(std::move(head), {});
+}
+
+// Where it goes on.
+void Gateway::add_session(http::ResponseHead& head, const Exchange& exchange,
+                          const upstream::ChangeAnswer& answer, auth::UploadSession session) const {
   if (!answer.location.empty()) session.url = answer.location;
   session.is_elsewhere = session.is_elsewhere || answer.is_from_elsewhere;
-  auto head = make_head(exchange, answer.status);
   // A path: it leads to where the client is, whatever stands in front of us.
   std::string location =
       path_under(exchange, kUploads) + admission_.uploads.seal(session, admission_.clock.wall());
@@ -232,13 +252,7 @@ async::Task<> Gateway::respond_session(Exchange& exchange, const upstream::Chang
     location += "?ns=" + oci::percent_encode(exchange.operation.name_space);
   }
   head.add("Location", location);
-  const auto pass = [&head](std::string_view name, const std::string& value) {
-    if (!value.empty()) head.add(name, value);
-  };
-  pass("Range", answer.range);
-  pass("Docker-Upload-UUID", answer.upload_uuid);
-  pass("OCI-Chunk-Min-Length", answer.chunk_min_length);
-  co_await exchange.responder.send(std::move(head), {});
+  if (!answer.upload_uuid.empty()) head.add("Docker-Upload-UUID", answer.upload_uuid);
 }
 
 async::Task<> Gateway::respond_blob_pushed(Exchange& exchange, const upstream::ChangeAnswer& answer,

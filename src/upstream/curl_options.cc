@@ -46,7 +46,9 @@ void set_protocol(CURL* easy, const HttpRequest& request) {
   ::curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
                      is_alone ? static_cast<long>(CURL_HTTP_VERSION_1_1)
                               : static_cast<long>(CURL_HTTP_VERSION_2TLS));
-  ::curl_easy_setopt(easy, CURLOPT_PIPEWAIT, is_alone ? 0L : 1L);
+  // Nor is another transfer's connection waited for, to see whether it is HTTP/2: while that one is
+  // slow to answer, nothing else would move.
+  ::curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 0L);
   ::curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
                      request.is_bulk ? kBulkReceiveBuffer : kSmallReceiveBuffer);
 }

@@ -90,7 +90,10 @@ struct RegistryClient::Sending {
     if (is_stream_begun()) return false;
     const bool was_refused = !*has_gone_out || status == 429 || status == 503;
     const bool adds = change.method == "POST" || (change.method == "PATCH" && !stream);
-    return was_refused || !adds;
+    // Done a second time, these are told that there is nothing to be ended or deleted.
+    const bool ends =
+        change.method == "DELETE" || (change.method == "PUT" && is_about_upload(change));
+    return was_refused || (!adds && !ends);
   }
 };
 
@@ -168,6 +171,7 @@ async::Task<Result<RegistryClient::Answer>> RegistryClient::send_change(const Ch
     }
     url = std::move(target.url);
   };
+  if (change.is_elsewhere) first.keeps_authorization = false;
   go_to(std::move(first));
   for (int redirects = 0;; ++redirects) {
     sending.status = 0;
@@ -232,21 +236,20 @@ async::Task<Result<ChangeAnswer>> RegistryClient::read_change_answer(const Chang
                     .chunk_min_length = std::string(headers.find("OCI-Chunk-Min-Length")),
                     .warning = headers.join("Warning")};
   for (const std::string_view tag : headers.find_all("OCI-Tag")) told.tags.emplace_back(tag);
-  if (told.is_success()) {
-    const bool needs_location =
-        told.status == 202 && (change.method == "POST" || change.method == "PATCH");
-    const bool has_location = !headers.find("Location").empty();
-    if (needs_location && !has_location) {
-      co_return corrupt("answered 202 without a Location: the upload cannot go on");
+  told.is_from_elsewhere = answer.is_from_elsewhere;
+  const bool needs_location =
+      told.status == 202 && (change.method == "POST" || change.method == "PATCH");
+  const bool has_location = !headers.find("Location").empty();
+  if (needs_location && !has_location) {
+    co_return corrupt("answered 202 without a Location: the upload cannot go on");
+  }
+  if (has_location) {
+    auto location = location_of(response, endpoints_.url(Endpoints::kOwn), answer.url);
+    // Where the thing that was made lies, is known without it.
+    if (!location && (needs_location || (told.is_success() && change.method == "GET"))) {
+      co_return std::unexpected(std::move(location.error()));
     }
-    if (has_location) {
-      auto location = location_of(response, endpoints_.url(Endpoints::kOwn), answer.url);
-      // Where the thing that was made lies, is known without it.
-      if (!location && (needs_location || change.method == "GET")) {
-        co_return std::unexpected(std::move(location.error()));
-      }
-      told.location = std::move(location).value_or("");
-    }
+    told.location = std::move(location).value_or("");
   }
 
   // To its end, so that the connection can be used again.
