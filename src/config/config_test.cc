@@ -201,6 +201,7 @@ TEST(Config, ARouteSaysHowItIsServed) {
 TEST(Config, DefaultRoutesReachTheFilesRegistries) {
   const Config config = good("registries: {corp: {url: https://r.corp.example}}");
   std::vector<routing::RegistryName> names;
+  names.reserve(config.registries.size());
   for (const auto& each : config.registries) names.push_back({each.name, each.is_docker_hub()});
   const auto router = routing::Router::build(config.routes, names);
   ASSERT_TRUE(router);

@@ -34,6 +34,7 @@ void check_rules(const Config& config, Section& root) {
   const auto auth = root.find("auth");
   if (!auth || !config.auth.policy.rules) return;
   std::vector<std::string> names;
+  names.reserve(config.routes.size());
   for (const auto& route : config.routes) names.push_back(pattern_of(route));
   for (const auth::Rule& rule : *config.auth.policy.rules) {
     for (const std::string& pattern : rule.repositories) {
