@@ -139,6 +139,7 @@ class Process {
                   .lists = &fresh_lists_,
                   .repositories = &repository_names_},
         housekeeper_(services_, config.cache),
+        board_(clock_),
         tokens_(clock_),
         workers_(config.server.workers),
         pool_(blocking_threads()) {
@@ -208,7 +209,8 @@ class Process {
                                                                   .clock = clock_});
     parts->registries =
         std::make_unique<WorkerRegistries>(config, parts->transport, parts->relayed,
-                                           RegistriesShared{.tokens = tokens_,
+                                           RegistriesShared{.board = board_,
+                                                            .tokens = tokens_,
                                                             .quotas = quotas_,
                                                             .credentials = credentials_,
                                                             .buckets = *buckets_,
@@ -335,6 +337,7 @@ class Process {
   routing::Router router_;
   cache::Services services_;
   cache::Housekeeper housekeeper_;
+  upstream::EndpointBoard board_;
   upstream::TokenSource tokens_;
   upstream::QuotaBoard quotas_;
   std::vector<std::unique_ptr<upstream::CredentialSource>> credentials_;

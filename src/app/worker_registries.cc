@@ -10,7 +10,8 @@ WorkerRegistries::WorkerRegistries(const config::Config& config, upstream::HttpT
                                    const RegistriesShared& shared) {
   for (std::size_t i = 0; i < config.registries.size(); ++i) {
     const upstream::RegistryOptions& options = config.registries[i];
-    const upstream::RegistryServices services{.tokens = shared.tokens,
+    const upstream::RegistryServices services{.board = shared.board,
+                                              .tokens = shared.tokens,
                                               .credentials = *shared.credentials[i],
                                               .quotas = shared.quotas,
                                               .clock = shared.clock,

@@ -16,6 +16,7 @@
 #include "s3/bucket_registry.h"
 #include "s3/object_client.h"
 #include "upstream/credentials.h"
+#include "upstream/endpoint_board.h"
 #include "upstream/http_transport.h"
 #include "upstream/registry_client.h"
 #include "upstream/token_source.h"
@@ -24,6 +25,7 @@ namespace fairlead::app {
 
 // What those of all workers share. Must outlive them.
 struct RegistriesShared {
+  upstream::EndpointBoard& board;
   upstream::TokenSource& tokens;
   upstream::QuotaBoard& quotas;
   // Of each registry, in the order of the configuration.

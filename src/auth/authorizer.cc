@@ -14,8 +14,7 @@ std::expected<Grant, Refusal> authorize(const Policy& policy, const Caller& call
                                         const Wish& wish) {
   const std::string action(oci::to_string(wish.action));
   if (!wish.route_allows.has(wish.action)) {
-    return refuse(Refusal::Kind::Denied, "this is read-only here: " + action +
-                                             " is not allowed; do it at the registry itself");
+    return refuse(Refusal::Kind::Denied, "this is read-only here: " + action + " is not allowed");
   }
   if (wish.is_capability) return Grant{};
   if (wish.relayed != nullptr && wish.relayed->actions.has(wish.action)) return Grant{};

@@ -54,6 +54,7 @@ std::string UploadSessions::seal(const UploadSession& session, WallTime now) con
                                    {"name", session.owner.name},
                                    {"caller", session.owner.caller},
                                    {"url", session.url},
+                                   {"elsewhere", session.is_elsewhere ? 1 : 0},
                                    {"id", session.id},
                                    {"iat", seconds_of(now)},
                                    {"exp", seconds_of(now + kLifetime)}};
@@ -72,6 +73,7 @@ Result<UploadSession> UploadSessions::open(std::string_view sealed, const Upload
                                   .name = members.text("name"),
                                   .caller = members.text("caller")},
                         .url = members.text("url"),
+                        .is_elsewhere = members.number("elsewhere") != 0,
                         .id = members.text("id")};
   const std::int64_t issued = members.number("iat");
   const std::int64_t expires = members.number("exp");

@@ -28,15 +28,16 @@ struct UploadOwner {
   std::string registry;    // configured name
   std::string repository;  // the registry's own name for it
   std::string name;        // qualified
-  std::string caller;      // label_of()
+  std::string caller;      // any text that tells them from others
 
   friend bool operator==(const UploadOwner&, const UploadOwner&) = default;
 };
 
 struct UploadSession {
   UploadOwner owner;
-  std::string url;  // where the registry said that it goes on
-  std::string id;   // the same from its beginning to its end, and no other's
+  std::string url;            // where it goes on
+  bool is_elsewhere = false;  // not the registry itself said so
+  std::string id;             // the same from its beginning to its end, and no other's
 };
 
 // Thread-safe once made.

@@ -28,6 +28,7 @@ UploadSession some_session() {
   return {
       .owner = {.registry = "corp", .repository = "apps/a", .name = "team/a", .caller = "alice"},
       .url = "https://registry.test/v2/apps/a/blobs/uploads/1?_state=x%2By",
+      .is_elsewhere = true,
       .id = "0123456789abcdef"};
 }
 
@@ -43,6 +44,7 @@ TEST(UploadSessions, GivesBackWhatWasSealed) {
   ASSERT_TRUE(opened.has_value());
   EXPECT_EQ(opened->owner, session.owner);
   EXPECT_EQ(opened->url, session.url);
+  EXPECT_TRUE(opened->is_elsewhere);
   EXPECT_EQ(opened->id, session.id);
 }
 

@@ -82,17 +82,16 @@ async::Task<> Changes::manifest_pushed(Source source, PushedManifest manifest) {
   const bool is_as_it_says = reading.is_genuine && reading.media_type == manifest.media_type;
   if (is_as_it_says) {
     learn_content(services_, source, manifest.digest, manifest.text->size(), manifest.media_type);
-  } else if (reading.is_genuine) {
+  } else {
+    // What it is, the registry will say when it is asked.
     learn_link(services_, source, manifest.digest);
     manifest.media_type.clear();
-  } else {
-    // It keeps something else than it was sent: what, it will say when it is asked.
+  }
+  if (!reading.is_genuine) {
     services_.log.warn("a registry gave a pushed manifest another digest; it is not kept",
                        {{"registry", source.registry_name},
                         {"repository", source.repository},
                         {"content", manifest.digest.str()}});
-    learn_link(services_, source, manifest.digest);
-    manifest.media_type.clear();
   }
 
   const WallTime now = services_.clock.wall();
@@ -117,6 +116,9 @@ async::Task<> Changes::manifest_pushed(Source source, PushedManifest manifest) {
                            *manifest.text);
     };
     co_await services_.pool.run(keep);
+  }
+  if (services_.repositories != nullptr) {
+    services_.repositories->note_pushed(source.registry_name, source.repository);
   }
   KeptLists lists(services_);
   for (const std::string& tag : manifest.tags) co_await lists.add_tag(source, tag);

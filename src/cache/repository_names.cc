@@ -71,6 +71,13 @@ async::Task<Result<RepositoryNames::Told>> RepositoryNames::names(upstream::Regi
   co_return Told{.names = *std::move(told)};
 }
 
+void RepositoryNames::note_pushed(const std::string& name, const std::string& repository) {
+  const std::lock_guard lock(mutex_);
+  const auto known = entries_.find(name);
+  if (known == entries_.end() || !known->second->names) return;
+  if (!std::ranges::binary_search(*known->second->names, repository)) known->second->checked = {};
+}
+
 async::Task<Result<RepositoryNames::Names>> RepositoryNames::refresh(upstream::Registry* registry,
                                                                      std::string name,
                                                                      std::shared_ptr<Entry> entry) {

@@ -49,6 +49,9 @@ class RepositoryNames {
   async::Task<Result<Told>> names(upstream::Registry* registry, std::string name,
                                   FreshnessPolicy policy);
 
+  // There was a push to `repository`: where that is a new one, what is known is no longer fresh.
+  void note_pushed(const std::string& name, const std::string& repository);
+
  private:
   struct Entry {
     Names names;  // null: none are known

@@ -204,5 +204,17 @@ TEST_F(RepositoryNamesTest, AreBoundedInNumber) {
   EXPECT_EQ(registry_.asked.size(), 2U);
 }
 
+TEST_F(RepositoryNamesTest, APushToANewRepositoryIsInThemAtOnce) {
+  tell("n=1000", {"a", "b"});
+  ask();
+  names_.note_pushed("reg.test", "a");
+  names_.note_pushed("other.test", "c");
+  ask();
+  EXPECT_EQ(registry_.asked.size(), 1U) << "nothing new";
+  names_.note_pushed("reg.test", "c");
+  tell("n=1000", {"a", "b", "c"});
+  EXPECT_EQ(*ask()->names, (Names{"a", "b", "c"}));
+}
+
 }  // namespace
 }  // namespace fairlead::cache

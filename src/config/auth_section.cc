@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads `auth`: who may.
 #include <algorithm>
+#include <array>
+#include <tuple>
 #include <utility>
 
 #include "auth/htpasswd.h"
@@ -8,6 +10,7 @@
 #include "auth/jwt.h"
 #include "auth/token_keys.h"
 #include "config/endpoint.h"
+#include "config/nearest.h"
 #include "config/schema.h"
 #include "oci/glob.h"
 
@@ -146,7 +149,9 @@ void read_rule(Section& section, auth::Rule& out) {
   out.line = section.self().line();
   if (const auto who = section.find("who")) out.who = read_names(*who);
   if (const auto globs = section.find("repositories")) out.repositories = read_globs(*globs);
-  if (const auto actions = section.find("actions")) out.actions = read_actions(*actions);
+  if (const auto actions = section.find("actions")) {
+    out.actions = read_actions(*actions).value_or(auth::Actions{});
+  }
   for (const std::string_view key : {"who", "repositories", "actions"}) {
     if (!section.find(key)) section.self().problem("has no " + std::string(key));
   }
@@ -193,18 +198,27 @@ void check_reach(const Section& section, const auth::AuthOptions& out) {
 
 }  // namespace
 
-auth::Actions read_actions(const Value& list) {
+std::optional<auth::Actions> read_actions(const Value& list, std::string_view hint) {
+  static constexpr std::array<std::string_view, 3> kWords = {"pull", "push", "delete"};
+  if (list.kind() == Node::Kind::Null || list.kind() == Node::Kind::Mapping) {
+    std::ignore = list.items(0);  // tells
+    return std::nullopt;
+  }
   auth::Actions actions;
+  bool is_good = true;
   for (const Value& item : list.items(kMaxActions)) {
     const auto word = item.text();
-    if (!word) continue;
-    const auto action = auth::parse_action(*word);
-    if (!action) {
-      item.problem(in_quotes(*word) + " is none of pull, push, delete; [] is for nothing");
+    const auto action = word ? auth::parse_action(*word) : std::nullopt;
+    if (word && !action) {
+      const std::string_view nearest = nearest_of(kWords, *word);
+      item.problem(
+          in_quotes(*word) + " is none of pull, push, delete" +
+          (nearest.empty() ? std::string(hint) : "; did you mean " + std::string(nearest) + "?"));
     }
+    is_good = is_good && action;
     actions = actions | action.value_or(auth::Actions{});
   }
-  return actions;
+  return is_good ? std::optional(actions) : std::nullopt;
 }
 
 std::vector<std::string> read_globs(const Value& list) {
@@ -230,7 +244,7 @@ void read_auth(Section& section, auth::AuthOptions& out) {
   if (const auto keys = section.find("keys")) read_keys(*keys, out.keys);
   section.duration("token_ttl", out.token_ttl, 60s, 24h);
   if (const auto anonymous = section.find("anonymous")) {
-    out.policy.anonymous = read_actions(*anonymous);
+    out.policy.anonymous = read_actions(*anonymous).value_or(auth::Actions{});
     out.is_open_by_default = false;
   }
   std::optional<auth::HtpasswdFile> users;

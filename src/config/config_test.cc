@@ -323,7 +323,8 @@ TEST(Config, WarnsOfKeepingWhatNoRegistryHas) {
 
 TEST(Config, LetsRoutesBeWrittenTo) {
   const Config config = good(
-      "routes: [{match: a/, to: ghcr.io/a/, allow: [pull, push, delete]}]\n"
+      "routes: [{match: a/, to: corp/a/, allow: [pull, push, delete]}]\n"
+      "registries: {corp: {url: https://corp.example, credentials: relay}}\n"
       "cache: {write_through: false}");
   EXPECT_EQ(config.routes.at(0).policy.allow, auth::Actions::all());
   EXPECT_FALSE(config.cache.write_through);

@@ -72,7 +72,15 @@ TEST_P(Documentation, ExamplesLoad) {
       .read_file = [](const auto& path, std::size_t) { return read_example_file(path); }};
   for (const Example& example : examples) {
     const auto loaded = parse(example.text, GetParam(), {}, surroundings);
-    if (loaded) continue;
+    if (loaded) {
+      // An example may be open to everybody; one in which nobody can push, or a rule is idle, is
+      // wrong.
+      for (const std::string& warning : loaded->warnings) {
+        EXPECT_FALSE(warning.contains("nobody can")) << warning << "\nin line " << example.line;
+        EXPECT_FALSE(warning.contains("auth.rules[")) << warning << "\nin line " << example.line;
+      }
+      continue;
+    }
     for (Problem problem : loaded.error()) {
       problem.line += example.line;
       ADD_FAILURE() << to_string(problem);

@@ -12,6 +12,7 @@
 #include "config/document.h"
 #include "config/layers.h"
 #include "config/schema.h"
+#include "config/write_access.h"
 #include "oci/glob.h"
 #include "routing/router.h"
 
@@ -28,25 +29,12 @@ std::vector<routing::RegistryName> names_of(
   return out;
 }
 
-// Patterns that together match every qualified name that a route has.
-std::vector<std::string> names_of_routes(const Config& config) {
-  std::vector<std::string> names;
-  for (const routing::RouteOptions& route : config.routes) {
-    std::string name = route.name_space.value_or(route.host.value_or(""));
-    if (const auto star = name.find('*'); star != std::string::npos) name.replace(star, 1, "**");
-    if (!name.empty()) name += "/";
-    name += route.match.value_or("");
-    if (name.empty() || name.ends_with('/')) name += "**";
-    names.push_back(std::move(name));
-  }
-  return names;
-}
-
 // The attack, by oneself: a rule that is to shut something, and is about a name that nothing has.
 void check_rules(const Config& config, Section& root) {
   const auto auth = root.find("auth");
   if (!auth || !config.auth.policy.rules) return;
-  const auto names = names_of_routes(config);
+  std::vector<std::string> names;
+  for (const auto& route : config.routes) names.push_back(pattern_of(route));
   for (const auth::Rule& rule : *config.auth.policy.rules) {
     for (const std::string& pattern : rule.repositories) {
       const bool is_met = std::ranges::any_of(
@@ -82,32 +70,6 @@ std::string key_of_route(const std::vector<routing::RouteOptions>& routes, std::
   const auto at = std::ranges::find(routes, line, &routing::RouteOptions::line);
   if (line == 0 || at == routes.end()) return "routes";
   return "routes[" + std::to_string(std::distance(routes.begin(), at)) + "]";
-}
-
-// Routes that let something be written: there must be somebody to write to; and it is worth a word
-// when that is for whoever comes.
-void check_writable_routes(const Config& config, Reading& reading) {
-  const auth::Actions writing{oci::Action::Push, oci::Action::Delete};
-  for (const routing::RouteOptions& route : config.routes) {
-    const auth::Actions open = route.policy.allow & writing;
-    if (open.empty() || reading.is_full()) continue;
-    const std::string key = key_of_route(config.routes, route.line) + ".allow";
-    const std::string name = route.to.substr(0, route.to.find('/'));
-    const auto registry =
-        std::ranges::find(config.registries, name, &upstream::RegistryOptions::name);
-    if (registry != config.registries.end() && registry->url.empty()) {
-      reading.problems.push_back({reading.file, route.line, key,
-                                  "registry " + in_quotes(name) +
-                                      " has no url: its bucket is only read, so nothing can be "
-                                      "pushed or deleted"});
-    }
-    const auth::Actions anonymous =
-        open & route.policy.anonymous.value_or(config.auth.policy.anonymous);
-    if (anonymous.empty()) continue;
-    reading.warnings.push_back(
-        {reading.file, route.line, key,
-         "whoever reaches this may " + to_string(anonymous) + " here, without credentials"});
-  }
 }
 
 // What the Router says of a route that could not be read whole, or of the default routes to a
@@ -163,7 +125,7 @@ Loaded parse(std::string_view text, std::string_view file_name, const Overrides&
     }
   }
   check_routes(out, reading);
-  check_writable_routes(out, reading);
+  check_write_access(out, reading);
   if (!reading.problems.empty()) {
     sort_by_place(reading.problems, reading.file);
     return std::unexpected(std::move(reading.problems));

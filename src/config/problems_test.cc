@@ -261,9 +261,23 @@ TEST(Problems, Routes) {
       {"routes: [{match: a/, namespace: b, to: ghcr.io/}]",
        "f.yaml:1: routes[0]: namespace cannot be combined with match or host"},
       {"routes: [{match: a, to: ghcr.io/a, allow: []}]",
-       "f.yaml:1: routes[0].allow: must hold pull: a route that allows nothing is no route"},
+       "f.yaml:1: routes[0].allow: is empty: a route allows pull at least"},
       {"routes: [{match: a, to: ghcr.io/a, allow: [pull, eat]}]",
-       "f.yaml:1: routes[0].allow[1]: \"eat\" is none of pull, push, delete; [] is for nothing"},
+       "f.yaml:1: routes[0].allow[1]: \"eat\" is none of pull, push, delete"},
+      {"routes: [{match: a, to: ghcr.io/a, allow: [psuh]}]",
+       "f.yaml:1: routes[0].allow[0]: \"psuh\" is none of pull, push, delete; did you mean push?"},
+      {"routes: [{match: a, to: ghcr.io/a, allow: push}]",
+       "f.yaml:1: routes[0].allow: needs pull as well, for clients look first what is there: write "
+       "[pull,push]"},
+      {"routes: [{match: a, to: ghcr.io/a, allow: [push, delete]}]",
+       "f.yaml:1: routes[0].allow: needs pull as well, for clients look first what is there: write "
+       "[pull,push,delete]"},
+      {"routes: [{match: a, to: ghcr.io/a, allow: {pull: true}}]",
+       "f.yaml:1: routes[0].allow: must be a list, but is a mapping"},
+      {"auth: {anonymous: [read]}",
+       "f.yaml:1: auth.anonymous[0]: \"read\" is none of pull, push, delete; [] is for nothing"},
+      {"auth: {anonymous: [pul]}",
+       "f.yaml:1: auth.anonymous[0]: \"pul\" is none of pull, push, delete; did you mean pull?"},
   });
 }
 

@@ -14,12 +14,16 @@ using routing::RouteOptions;
 constexpr std::size_t kMaxRoutes = 10'000;
 constexpr std::chrono::hours kMaxDuration{24 * 3650};
 
-auth::Actions read_allow(const Value& allow) {
-  const auth::Actions actions = read_actions(allow);
-  if (!actions.has(oci::Action::Pull)) {
-    allow.problem("must hold pull: a route that allows nothing is no route");
+// Without pull nothing else comes to anything: clients look first what is there already.
+void read_allow(const Value& allow, auth::Actions& out) {
+  const auto actions = read_actions(allow, "");
+  if (!actions) return;
+  if (actions->empty()) return allow.problem("is empty: a route allows pull at least");
+  if (!actions->has(oci::Action::Pull)) {
+    return allow.problem("needs pull as well, for clients look first what is there: write [pull," +
+                         to_string(*actions) + "]");
   }
-  return actions;
+  out = *actions;
 }
 
 std::optional<std::string> read_pattern(Section& route, std::string_view key, bool may_be_empty) {
@@ -51,9 +55,9 @@ RouteOptions read_route(Section& route) {
   out.host = read_pattern(route, "host", false);
   out.name_space = read_pattern(route, "namespace", false);
   out.to = read_pattern(route, "to", false).value_or("");
-  if (const auto allow = route.find("allow")) out.policy.allow = read_allow(*allow);
+  if (const auto allow = route.find("allow")) read_allow(*allow, out.policy.allow);
   if (const auto anonymous = route.find("anonymous")) {
-    out.policy.anonymous = read_actions(*anonymous);
+    out.policy.anonymous = read_actions(*anonymous).value_or(auth::Actions{});
   }
   read_capability(route, out);
   read_globs(route, "repositories", out.policy.repositories);

@@ -4,7 +4,9 @@
 // line in load.cc.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "auth/options.h"
@@ -24,8 +26,10 @@ void read_cache(Section& cache, Config& out);
 void read_log(Section& log, telemetry::LogOptions& out);
 void read_auth(Section& auth, auth::AuthOptions& out);
 
-// The words of a list of actions. Other words are problems.
-auth::Actions read_actions(const Value& list);
+// The words of a list of actions. Nullopt: a problem was told; of other words with `hint` behind
+// it.
+std::optional<auth::Actions> read_actions(const Value& list,
+                                          std::string_view hint = "; [] is for nothing");
 // The patterns of a list of repositories. What is none is a problem.
 std::vector<std::string> read_globs(const Value& list);
 

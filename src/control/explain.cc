@@ -51,27 +51,35 @@ std::string describe(const routing::RouteOptions& route) {
   return text + "to " + in_quotes(route.to);
 }
 
-std::string describe(const auth::Rule& rule) {
-  std::string who;
-  for (const std::string& name : rule.who) who += (who.empty() ? "" : ", ") + name;
-  const std::string actions = to_string(rule.actions);
-  return "the rule for " + who + " gives " + (actions.empty() ? "nothing" : actions);
+// "pull,push"; where `action` is not among them, "pull, not push".
+std::string describe(auth::Actions actions, oci::Action action) {
+  if (actions.empty()) return "nothing";
+  return to_string(actions) +
+         (actions.has(action) ? "" : ", not " + std::string(oci::to_string(action)));
 }
 
-std::string describe(const Decision& decision, bool is_identified, bool is_of_route) {
+std::string describe(const auth::Rule& rule, oci::Action action) {
+  std::string who;
+  for (const std::string& name : rule.who) who += (who.empty() ? "" : ", ") + name;
+  return "the rule for " + who + " gives " + describe(rule.actions, action);
+}
+
+std::string describe(const Decision& decision, oci::Action action, bool is_identified,
+                     bool is_of_route) {
   switch (decision.basis) {
     case Decision::Basis::Nothing:
       return is_identified ? "no rule gives it, and callers without credentials may not either"
                            : "callers without credentials may not";
     case Decision::Basis::Rule:
-      return describe(*decision.rule);
+      return describe(*decision.rule, action);
     case Decision::Basis::AccessList:
-      return "the access list of the token";
+      return "the access list of the token gives " + describe(decision.actions, action);
     case Decision::Basis::Anonymous:
       return std::string(is_of_route ? "anonymous of the route" : "auth.anonymous") + " gives " +
-             to_string(decision.actions) + " to everybody";
+             describe(decision.actions, action) +
+             (decision.actions.has(action) ? " to everybody" : "");
     case Decision::Basis::Identified:
-      return "there are no rules: whoever is identified may pull";
+      return "there are no rules: whoever is identified may " + describe(decision.actions, action);
   }
   return {};
 }
@@ -109,8 +117,30 @@ std::string describe_delivery(const config::Config& config, const routing::Targe
          (what == "all" ? "" : "; the rest through the gateway");
 }
 
+bool has_login(const upstream::RegistryOptions& registry) {
+  return registry.credentials || !registry.credential_helper.empty();
+}
+
+// Of what is allowed here.
+std::string answer_of(const upstream::RegistryOptions& registry, oci::Action action) {
+  if (action == oci::Action::Pull) {
+    return registry.relays_credentials ? "what the registry answers"
+                                       : "200, if the registry has it";
+  }
+  std::string asked = "what the registry answers";
+  if (!registry.relays_credentials) {
+    asked += has_login(registry) ? " to its login" : " without a login";
+  }
+  return asked + ": " + (action == oci::Action::Push ? "201" : "202") + " when it takes it";
+}
+
 std::string answer_to(const Refusal& refusal) {
   return refusal.kind == Refusal::Kind::Denied ? "403 DENIED" : "401 UNAUTHORIZED";
+}
+
+const upstream::RegistryOptions& registry_of(const config::Config& config,
+                                             const routing::Target& target) {
+  return *std::ranges::find(config.registries, target.registry, &upstream::RegistryOptions::name);
 }
 
 void fill_in_target(const config::Config& config, const routing::Target& target, Explanation& out) {
@@ -123,17 +153,10 @@ void fill_in_target(const config::Config& config, const routing::Target& target,
   out.is_capability = target.policy->is_capability;
   out.registry = target.registry;
   out.remote_repository = target.remote_repository;
-  const auto registry =
-      std::ranges::find(config.registries, target.registry, &upstream::RegistryOptions::name);
-  out.url = registry->url.empty() ? "its bucket alone" : registry->url;
+  const upstream::RegistryOptions& registry = registry_of(config, target);
+  out.url = registry.url.empty() ? "its bucket alone" : registry.url;
   out.delivered = describe_delivery(config, target);
-  out.shown_upstream = describe_credentials(*registry);
-}
-
-bool is_relayed(const config::Config& config, const routing::Target& target) {
-  const auto registry =
-      std::ranges::find(config.registries, target.registry, &upstream::RegistryOptions::name);
-  return registry->relays_credentials;
+  out.shown_upstream = describe_credentials(registry);
 }
 
 void fill_in_decision(const config::Config& config, const ExplainQuestion& question,
@@ -141,41 +164,46 @@ void fill_in_decision(const config::Config& config, const ExplainQuestion& quest
   const auth::Policy policy(config.auth.policy);
   static const routing::RoutePolicy kUnrouted;
   const routing::RoutePolicy& route = target == nullptr ? kUnrouted : *target->policy;
-  const auto grant = auth::authorize(policy, question.caller,
-                                     {.repository = out.name,
-                                      .action = question.action,
-                                      .route_allows = route.allow,
-                                      .route_anonymous = route.anonymous,
-                                      .is_capability = route.is_capability});
+  const auto authorized = [&](oci::Action action) {
+    return auth::authorize(policy, question.caller,
+                           {.repository = out.name,
+                            .action = action,
+                            .route_allows = route.allow,
+                            .route_anonymous = route.anonymous,
+                            .is_capability = route.is_capability});
+  };
+  const auto grant = authorized(question.action);
   const Decision decision = policy.decide(question.caller, out.name, route.anonymous);
   // Whom only the upstream knows is whoever it says: no rule of ours is about them.
-  const bool is_open = grant || (target != nullptr && is_relayed(config, *target) &&
-                                 route.allow.has(question.action));
+  const bool is_relayed = target != nullptr && registry_of(config, *target).relays_credentials;
+  const bool is_open = grant || (is_relayed && route.allow.has(question.action));
   out.is_allowed = is_open && target != nullptr;
   if (!grant) {
     out.answer = answer_to(grant.error());
   } else if (target == nullptr) {
     out.answer = "404 NAME_UNKNOWN";
   } else {
-    out.answer = question.action == oci::Action::Pull ? "200, if the registry has it"
-                                                      : "what the registry answers to its login";
+    out.answer = answer_of(registry_of(config, *target), question.action);
+    if (question.action == oci::Action::Push && !authorized(oci::Action::Pull)) {
+      out.answer += "; but clients look first what is there, and fail: pushes need pull, too";
+    }
   }
   if (!route.allow.has(question.action)) {
     out.decided_by = "the route allows " + to_string(route.allow) + " only";
   } else if (route.is_capability) {
     out.decided_by = "whoever knows the name may pull";
   } else {
-    out.decided_by =
-        describe(decision, question.caller.is_identified(), route.anonymous.has_value());
+    out.decided_by = describe(decision, question.action, question.caller.is_identified(),
+                              route.anonymous.has_value());
     if (decision.rule != nullptr) out.rule_line = decision.rule->line;
   }
   if (target == nullptr) return;
-  if (is_relayed(config, *target) && out.is_allowed) {
+  if (is_relayed && out.is_allowed) {
     out.decided_by = "registry " + target->registry +
                      ", by the caller's own login there; to users of auth.users and bearers of "
                      "JWTs it gives what anybody gets";
     out.rule_line = 0;
-    out.answer = "what the registry answers";
+    out.answer = answer_of(registry_of(config, *target), question.action);
   }
   if (!route.admits(target->remote_repository)) {
     out.is_allowed = false;

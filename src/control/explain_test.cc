@@ -42,6 +42,9 @@ routes:
   - {host: ghcr.example.org, to: ghcr.io/}
   - {host: "*.mirror.example.org", to: zot/}
   - {namespace: docker.io, to: docker.io/}
+  - {match: pushed/, to: corp/pushed/, allow: [pull, push, delete]}
+  - {match: drop/, to: zot/drop/, allow: [pull, push], anonymous: [push]}
+  - {match: theirs/, to: theirs/, allow: [pull, push, delete]}
 )";
 
 config::Config load(std::string_view text = kFile) {
@@ -219,6 +222,32 @@ TEST(Explain, TellsWhoDecidesAndWhatTheClientGets) {
     EXPECT_THAT(found.decided_by, HasSubstr(each.decided_by)) << what;
     EXPECT_EQ(found.rule_line, each.line) << what;
   }
+}
+
+TEST(Explain, TellsWhatAPushAndADeleteGet) {
+  constexpr auto kPush = oci::Action::Push;
+  constexpr auto kDelete = oci::Action::Delete;
+  auto token = user("ci");
+  token.access = auth::AccessList({{.reach = auth::Access::Reach::Exact,
+                                    .name = "pushed/app",
+                                    .actions = {oci::Action::Pull, kPush}}});
+  const auto config = load();
+  EXPECT_EQ(explained(config, "pushed/app", token, kPush).answer,
+            "what the registry answers to its login: 201 when it takes it");
+  EXPECT_EQ(explained(config, "theirs/app", user("x"), kDelete).answer,
+            "what the registry answers: 202 when it takes it");
+
+  const auto refused = explained(config, "pushed/app", token, kDelete);
+  EXPECT_EQ(refused.answer, "403 DENIED");
+  EXPECT_EQ(refused.decided_by, "the access list of the token gives pull,push, not delete");
+  EXPECT_EQ(explained(config, "pushed/app", {}, kPush).decided_by,
+            "auth.anonymous gives pull, not push");
+
+  const auto blind = explained(config, "drop/app", {}, kPush);
+  EXPECT_TRUE(blind.is_allowed);
+  EXPECT_EQ(blind.answer,
+            "what the registry answers without a login: 201 when it takes it; but clients look "
+            "first what is there, and fail: pushes need pull, too");
 }
 
 TEST(Explain, WithoutRulesWhoIsIdentifiedMayPull) {

@@ -102,9 +102,10 @@ async::Task<> Gateway::respond_not_granted(Exchange& exchange, auth::Refusal ref
 
 // Whether there is such a route is for those to know who may see what it leads to.
 async::Task<> Gateway::respond_unrouted(Exchange& exchange, const routing::Unrouted& unrouted) {
-  const auto grant =
-      auth::authorize(admission_.policy, *exchange.caller,
-                      {.repository = unrouted.name, .action = exchange.operation.action});
+  const auto grant = auth::authorize(admission_.policy, *exchange.caller,
+                                     {.repository = unrouted.name,
+                                      .action = exchange.operation.action,
+                                      .route_allows = auth::Actions::all()});
   if (!grant) co_return co_await respond_not_granted(exchange, grant.error());
   co_await respond_error(exchange, 404, oci::ErrorCode::NameUnknown, "no route for this name");
 }
@@ -136,7 +137,7 @@ async::Task<std::optional<auth::Grant>> Gateway::authorize(Exchange& exchange) {
   if (!grant) {
     co_await respond_not_granted(exchange, grant.error());
     const auto decision = admission_.policy.decide(*exchange.caller, target.name, policy.anonymous);
-    if (decision.rule != nullptr) {
+    if (decision.rule != nullptr && policy.allow.has(exchange.operation.action)) {
       exchange.record.error += "; by the rule on line " + std::to_string(decision.rule->line);
     }
     co_return std::nullopt;

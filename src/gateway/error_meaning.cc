@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/error_meaning.h"
 
-#include "gateway/mapped_name.h"
-
 namespace fairlead::gateway {
 namespace {
 
@@ -72,12 +70,6 @@ Meaning meaning_of(const upstream::ChangeAnswer& refusal, oci::Kind kind) {
     default:
       return {status, invalid_thing(kind)};
   }
-}
-
-std::string shown_to_client(const Exchange& exchange, std::string_view text) {
-  const bool is_secret = exchange.target.policy != nullptr && exchange.target.policy->is_capability;
-  return rename_in_text(text, exchange.target.remote_repository,
-                        is_secret ? "this repository" : exchange.operation.repository);
 }
 
 }  // namespace fairlead::gateway

@@ -20,11 +20,6 @@ namespace {
 
 constexpr std::size_t kMaxList = 8u << 20;  // bytes of one page
 
-std::string with_query(std::string path, std::string_view query) {
-  if (!query.empty()) path.append("?").append(query);
-  return path;
-}
-
 cache::Source source_of(const Exchange& exchange) {
   return {.registry = exchange.registry,
           .registry_name = exchange.target.registry,
@@ -88,7 +83,7 @@ async::Task<> Gateway::list_tags(Exchange& exchange, const auth::Grant&) {
   }
   const auto asked = lists_.asking_for_tags(source);
   const auto answer = co_await exchange.registry->get_document(
-      exchange.target.remote_repository, with_query("tags/list", exchange.operation.query),
+      exchange.target.remote_repository, oci::with_query("tags/list", exchange.operation.query),
       "application/json", kMaxList);
   if (!answer) co_return co_await list_kept_tags(exchange, answer.error());
   auto tags = oci::parse_tag_list(answer->body);
@@ -143,7 +138,7 @@ async::Task<Result<upstream::Document>> Gateway::ask_for_referrers(Exchange& exc
   const std::string& repository = exchange.target.remote_repository;
   const std::string accept(oci::kOciIndex);
   auto page = co_await exchange.registry->get_document(
-      repository, with_query("referrers/" + subject.str(), exchange.operation.query), accept,
+      repository, oci::with_query("referrers/" + subject.str(), exchange.operation.query), accept,
       kMaxList);
   if (!has_no_referrers(page)) co_return page;
   // A registry without the referrers API keeps them under a tag (OCI distribution-spec 1.1,

@@ -47,9 +47,21 @@ async::Task<Result<std::string>> read_manifest(Exchange& exchange) {
   }
 }
 
-std::string with_query(std::string path, std::string_view query) {
-  if (!query.empty()) path.append("?").append(query);
-  return path;
+// The attack: what is called a form is read as one by some registries, parameters and all.
+bool is_form(std::string_view media_type) {
+  return media_type == "application/x-www-form-urlencoded" || media_type.starts_with("multipart/");
+}
+
+// The tags that are asked for besides the one in the path, written anew.
+std::string query_of_tags(std::string_view query) {
+  std::string out;
+  for (oci::QueryReader reader(query); reader.next();) {
+    const auto tag = reader.has_name("tag") ? reader.value() : std::nullopt;
+    if (!tag) continue;
+    if (!out.empty()) out += '&';
+    out.append("tag=").append(oci::percent_encode(*tag));
+  }
+  return out;
 }
 
 // Which tags mean it now: the one it was pushed by, and those that the registry says it took of the
@@ -74,10 +86,15 @@ async::Task<> Gateway::push_manifest(Exchange& exchange, const auth::Grant&) {
   const auto text = std::make_shared<const std::string>(*std::move(read));
 
   const std::string content_type(exchange.request.find("Content-Type"));
+  if (is_form(oci::bare_media_type(content_type))) {
+    co_return co_await respond_error(exchange, 400, oci::ErrorCode::ManifestInvalid,
+                                     "a form is no manifest");
+  }
   const auto answer = co_await exchange.registry->change(
       {.method = "PUT",
        .repository = exchange.target.remote_repository,
-       .path = with_query("manifests/" + operation.reference.text, operation.query),
+       .path =
+           oci::with_query("manifests/" + operation.reference.text, query_of_tags(operation.query)),
        .content_type = content_type,
        .whole = text});
   if (!answer) co_return co_await respond_error(exchange, answer.error());
@@ -96,6 +113,7 @@ async::Task<> Gateway::push_manifest(Exchange& exchange, const auth::Grant&) {
                                      .text = text,
                                      .tags = tags_of(operation, *answer)});
   exchange.record.outcome = telemetry::Outcome::Push;
+  exchange.record.digest = digest.str();
   exchange.warning = answer->warning;
   auto head = make_head(exchange, answer->status);
   head.add("Location", "/v2/" + operation.repository + "/manifests/" + digest.str());
@@ -113,8 +131,9 @@ async::Task<> Gateway::delete_content(Exchange& exchange, const auth::Grant&) {
        .repository = exchange.target.remote_repository,
        .path = (is_manifest ? "manifests/" : "blobs/") + operation.reference.text});
   if (!answer) co_return co_await respond_error(exchange, answer.error());
-  // What the registry does not have, we do not have either.
-  const bool is_gone = answer->is_success() || answer->status == 404;
+  // What the registry does not have, we do not have either. The attack: one caller of a relayed
+  // registry, from whom it hides what it has, takes it from the others.
+  const bool is_gone = answer->is_success() || (answer->status == 404 && !exchange.is_relayed);
   const auto source = content_source(
       exchange, is_manifest ? cache::ContentKind::Manifest : cache::ContentKind::Blob);
   if (is_gone && !is_manifest) {
@@ -125,6 +144,7 @@ async::Task<> Gateway::delete_content(Exchange& exchange, const auth::Grant&) {
     co_await changes_.tag_deleted(source, operation.reference.text);
   }
   if (!answer->is_success()) co_return co_await respond_refused_change(exchange, *answer);
+  exchange.record.outcome = telemetry::Outcome::Delete;
   exchange.warning = answer->warning;
   co_await respond_empty(exchange, answer->status);
 }

@@ -7,6 +7,7 @@
 #include "gateway/challenge.h"
 #include "gateway/condition.h"
 #include "gateway/error_meaning.h"
+#include "gateway/mapped_name.h"
 #include "oci/error_document.h"
 #include "oci/range.h"
 
@@ -14,6 +15,13 @@ namespace fairlead::gateway {
 namespace {
 
 constexpr std::string_view kOctets = "application/octet-stream";
+
+// In the client's names. A capability has none that may be shown.
+std::string shown_to_client(const Exchange& exchange, std::string_view text) {
+  const bool is_secret = exchange.target.policy != nullptr && exchange.target.policy->is_capability;
+  return rename_in_text(text, exchange.target.remote_repository,
+                        is_secret ? "this repository" : exchange.operation.repository);
+}
 
 void add_content_fields(http::ResponseHead& head, const Exchange& exchange,
                         const oci::Digest& digest, const std::string& media_type) {

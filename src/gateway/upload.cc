@@ -26,28 +26,45 @@ namespace {
 
 constexpr std::string_view kUploads = "blobs/uploads/";
 
+std::string_view to_string(auth::Caller::Kind kind) {
+  switch (kind) {
+    case auth::Caller::Kind::Anonymous:
+      return "anonymous";
+    case auth::Caller::Kind::User:
+      return "user ";
+    case auth::Caller::Kind::Issued:
+      return "issued ";
+    case auth::Caller::Kind::Relayed:
+      return "relayed ";
+  }
+  return "";
+}
+
 auth::UploadOwner owner_of(const Exchange& exchange) {
   return {.registry = exchange.target.registry,
           .repository = exchange.target.remote_repository,
           .name = exchange.target.name,
-          .caller = auth::label_of(*exchange.caller)};
+          .caller = std::string(to_string(exchange.caller->kind)) + exchange.caller->name};
 }
 
 std::string path_under(const Exchange& exchange, std::string_view rest) {
   return "/v2/" + exchange.operation.repository + "/" + std::string(rest);
 }
 
-// The parameters of a POST that are passed on as they are: all but those of a mount.
-std::string without_mount(std::string_view query) {
-  std::string rest;
-  for (oci::QueryReader reader(query); reader.next();) {
-    if (reader.has_name("mount") || reader.has_name("from")) continue;
-    if (!rest.empty()) rest += '&';
-    rest += reader.raw();
+// What a POST that is no mount may say: written anew, for registries split queries in other ways
+// than we do.
+std::string query_of_upload(std::string_view query) {
+  std::string out;
+  for (const std::string_view name : {"digest", "digest-algorithm"}) {
+    const auto value = oci::query_parameter(query, name);
+    if (!value) continue;
+    if (!out.empty()) out += '&';
+    out.append(name).append("=").append(oci::percent_encode(*value));
   }
-  return rest;
+  return out;
 }
 
+// Behind a query that the registry's URL may have already.
 std::string with_parameter(std::string url, std::string_view parameter) {
   url += url.contains('?') ? '&' : '?';
   return url.append(parameter);
@@ -69,16 +86,16 @@ std::optional<std::uint64_t> bytes_of_range(std::string_view range) {
   return last + 1;
 }
 
-bool is_refused(const Result<upstream::ChangeAnswer>& answer) {
-  if (answer) return !answer->is_success();
-  return answer.error().code == Code::Unauthorized || answer.error().code == Code::Denied;
-}
-
 }  // namespace
 
 // --- beginning ---
 
 async::Task<> Gateway::start_upload(Exchange& exchange, const auth::Grant&) {
+  for (const std::string_view name : {"digest", "mount", "from"}) {
+    if (!oci::is_repeated(exchange.operation.query, name)) continue;
+    co_return co_await respond_error(exchange, 400, oci::ErrorCode::Unsupported,
+                                     std::string(name) + " can be said once only");
+  }
   if (const auto mount = mount_of(exchange)) {
     auto answer = co_await exchange.registry->change(
         {.method = "POST",
@@ -86,17 +103,19 @@ async::Task<> Gateway::start_upload(Exchange& exchange, const auth::Grant&) {
          .path = std::string(kUploads) + "?mount=" + oci::percent_encode(mount->digest.str()) +
                  "&from=" + oci::percent_encode(mount->from),
          .mounts_from = mount->from});
-    if (!is_refused(answer)) {
+    // To be told to upload it is never wrong.
+    if (answer && answer->is_success()) {
       co_return co_await respond_upload_begun(exchange, std::move(answer), mount->digest);
     }
   }
-  const std::string query = without_mount(exchange.operation.query);
+  const std::string query = query_of_upload(exchange.operation.query);
+  const auto digest = digest_parameter(query);
   upstream::Change change{.method = "POST",
                           .repository = exchange.target.remote_repository,
-                          .path = std::string(kUploads) + (query.empty() ? "" : "?" + query)};
-  add_body(exchange, exchange.record.id, change);
+                          .path = oci::with_query(std::string(kUploads), query)};
+  if (digest) add_body(exchange, exchange.record.id, change);
   auto answer = co_await exchange.registry->change(std::move(change));
-  co_await respond_upload_begun(exchange, std::move(answer), digest_parameter(query));
+  co_await respond_upload_begun(exchange, std::move(answer), digest);
 }
 
 // What a POST asks to be mounted, in the registry's names; nullopt: nothing, or not from there. The
@@ -118,15 +137,21 @@ std::optional<Gateway::Mount> Gateway::mount_of(const Exchange& exchange) const 
 async::Task<> Gateway::respond_upload_begun(Exchange& exchange,
                                             Result<upstream::ChangeAnswer> answer,
                                             std::optional<oci::Digest> digest) {
+  const bool is_whole = answer && answer->status == 201;
+  // A registry that does not take a blob by POST alone has thrown its bytes away.
+  if (cache_.uploads != nullptr && !is_whole) cache_.uploads->drop(exchange.record.id);
   if (!answer) co_return co_await respond_error(exchange, answer.error());
   if (!answer->is_success()) co_return co_await respond_refused_change(exchange, *answer);
-  if (answer->status == 201) {
+  if (is_whole) {
     co_return co_await respond_blob_pushed(exchange, *answer, exchange.record.id,
                                            std::move(digest));
   }
+  if (answer->location.empty()) {
+    co_return co_await respond_error(
+        exchange, 502, oci::ErrorCode::Unavailable,
+        exchange.target.registry + " does not say where the upload goes on");
+  }
   exchange.record.upload = exchange.record.id;
-  // A registry that does not take a blob by POST alone has thrown its bytes away.
-  if (cache_.uploads != nullptr) cache_.uploads->drop(exchange.record.id);
   co_await respond_session(exchange, *answer,
                            {.owner = owner_of(exchange), .id = exchange.record.id});
 }
@@ -142,9 +167,14 @@ async::Task<> Gateway::continue_upload(Exchange& exchange, const auth::Grant&) {
 
   const std::string_view method = exchange.request.method;
   const bool is_end = method == "PUT";
+  if (oci::is_repeated(exchange.operation.query, "digest")) {
+    co_return co_await respond_error(exchange, 400, oci::ErrorCode::DigestInvalid,
+                                     "digest can be said once only");
+  }
   upstream::Change change{.method = exchange.operation.is_head ? "GET" : std::string(method),
                           .repository = exchange.target.remote_repository,
-                          .url = session.url};
+                          .url = session.url,
+                          .is_elsewhere = session.is_elsewhere};
   const auto digest = oci::query_parameter(exchange.operation.query, "digest");
   if (is_end && digest) {
     change.url = with_parameter(std::move(change.url), "digest=" + oci::percent_encode(*digest));
@@ -174,9 +204,11 @@ async::Task<> Gateway::continue_upload(Exchange& exchange, const auth::Grant&) {
   co_await respond_session(exchange, *answer, std::move(session));
 }
 
-// The request's body, if it has one, as what `change` sends.
+// The request's body, if it has one, as what `change` sends. The attack: a body that the client
+// calls a form, from which registries read parameters as they do from the query; `mount` and `from`
+// would have our rights there.
 void Gateway::add_body(Exchange& exchange, const std::string& upload, upstream::Change& change) {
-  change.content_type = exchange.request.find("Content-Type");
+  change.content_type = "application/octet-stream";
   change.content_range = exchange.request.find("Content-Range");
   change.stream_length = body_length(exchange.request);
   if (change.stream_length == 0) return;
@@ -191,6 +223,7 @@ void Gateway::add_body(Exchange& exchange, const std::string& upload, upstream::
 async::Task<> Gateway::respond_session(Exchange& exchange, const upstream::ChangeAnswer& answer,
                                        auth::UploadSession session) {
   if (!answer.location.empty()) session.url = answer.location;
+  session.is_elsewhere = session.is_elsewhere || answer.is_from_elsewhere;
   auto head = make_head(exchange, answer.status);
   // A path: it leads to where the client is, whatever stands in front of us.
   std::string location =
@@ -212,15 +245,19 @@ async::Task<> Gateway::respond_blob_pushed(Exchange& exchange, const upstream::C
                                            std::string upload, std::optional<oci::Digest> digest) {
   const auto source = content_source(exchange, cache::ContentKind::Blob);
   const auto told = oci::Digest::parse(answer.digest);
-  if (!digest) digest = told;
-  if (digest) {
-    const auto size = cache_.uploads != nullptr
-                          ? co_await cache_.uploads->finish(std::move(upload), source, *digest)
-                          : 0;
-    changes_.blob_pushed(source, *digest, size);
-    if (told && *told != *digest) changes_.blob_pushed(source, *told, size);
+  // What the registry says that it has, it has; what the client says, only where that is no other.
+  const bool is_other =
+      told && digest && told->algorithm() == digest->algorithm() && *told != *digest;
+  if (is_other || !digest) digest = told;
+  std::uint64_t size = 0;
+  if (cache_.uploads != nullptr && digest && !is_other) {
+    size = co_await cache_.uploads->finish(std::move(upload), source, *digest);
+  } else if (cache_.uploads != nullptr) {
+    cache_.uploads->drop(upload);
   }
+  if (told || digest) changes_.blob_pushed(source, told ? *told : *digest, size);
   exchange.record.outcome = telemetry::Outcome::Push;
+  if (digest) exchange.record.digest = digest->str();
   auto head = make_head(exchange, answer.status);
   if (digest) head.add("Location", path_under(exchange, "blobs/" + digest->str()));
   if (told) head.add("Docker-Content-Digest", told->str());

@@ -173,6 +173,9 @@ std::expected<void, OperationError> read_query(std::string_view raw, Operation& 
   bool is_first = true;
   for (QueryReader reader(raw); reader.next();) {
     if (!reader.has_name("ns")) {
+      if (!percent_decode(reader.raw())) {
+        return refuse(400, ErrorCode::Unsupported, "the query holds a malformed escape");
+      }
       if (!is_first) operation.query += '&';
       is_first = false;
       operation.query += reader.raw();

@@ -86,4 +86,17 @@ std::optional<std::string> query_parameter(std::string_view query, std::string_v
   return std::nullopt;
 }
 
+bool is_repeated(std::string_view query, std::string_view name) {
+  int count = 0;
+  for (QueryReader reader(query); reader.next();) {
+    if (reader.has_name(name)) ++count;
+  }
+  return count > 1;
+}
+
+std::string with_query(std::string path, std::string_view query) {
+  if (!query.empty()) path.append("?").append(query);
+  return path;
+}
+
 }  // namespace fairlead::oci

@@ -12,6 +12,13 @@ namespace fairlead::oci {
 // nullopt when a '%' is not followed by two hex digits.
 std::optional<std::string> percent_decode(std::string_view text);
 
+// Whether a parameter is there more than once: the attack is two readers, of which one takes the
+// first and the other the last.
+bool is_repeated(std::string_view query, std::string_view name);
+
+// "tags/list" and "n=5" -> "tags/list?n=5"; without a query the path alone.
+std::string with_query(std::string path, std::string_view query);
+
 // Refers to the query it was given.
 class QueryReader {
  public:

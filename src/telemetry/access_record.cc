@@ -30,6 +30,8 @@ std::string_view to_string(Outcome outcome) {
       return "redirect";
     case Outcome::Push:
       return "push";
+    case Outcome::Delete:
+      return "delete";
   }
   return "none";
 }
@@ -61,6 +63,7 @@ void write(Log& log, const AccessRecord& record) {
   if (record.upstream_repository != record.repository) {
     add_text("upstream_repository", record.upstream_repository);
   }
+  add_text("digest", record.digest);
   add_text("upload", record.upload);
   if (!record.peer.contains(record.client)) add_text("client", record.client);
   add_text("caller", record.caller);

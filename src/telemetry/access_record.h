@@ -21,6 +21,7 @@ enum class Outcome {
   Stream,    // passed through, not kept
   Redirect,  // the client was sent to where they lie
   Push,      // what the client sent was taken by the registry
+  Delete,    // the registry has deleted it
 };
 
 std::string_view to_string(Outcome outcome);
@@ -43,6 +44,7 @@ struct AccessRecord {
   std::string registry;             // empty: not routed
   std::string repository;           // the client's name for it
   std::string upstream_repository;  // the registry's; written where it is another
+  std::string digest;               // of what was pushed
   std::string upload;  // what all requests of one upload have in common: the id of the first
   std::chrono::nanoseconds duration{};
   std::optional<std::chrono::nanoseconds> first_byte;  // until the head of the answer was ready

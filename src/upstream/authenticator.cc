@@ -3,7 +3,9 @@
 
 #include <algorithm>
 
+#include "upstream/ping.h"
 #include "upstream/redirect.h"
+#include "upstream/retry_policy.h"
 
 namespace fairlead::upstream {
 namespace {
@@ -32,28 +34,57 @@ bool is_refusal(const Error& error) {
 }  // namespace
 
 Authenticator::Authenticator(const RegistryOptions& options, HttpTransport& transport,
-                             TokenSource& tokens, CredentialSource& credentials,
-                             telemetry::Log& log)
+                             EndpointBoard& board, TokenSource& tokens,
+                             CredentialSource& credentials, telemetry::Log& log)
     : options_(options),
       transport_(transport),
+      board_(board),
       tokens_(tokens),
       credentials_(credentials),
       log_(log),
       policy_(options.url, options.token_hosts) {}
 
 async::Task<Result<Login>> Authenticator::begin(std::string endpoint, std::string scope) {
-  const auto known = challenges_.find(endpoint);
-  if (known == challenges_.end()) co_return Login{};
-  const Challenge challenge = known->second;
+  const auto challenge = board_.challenge(endpoint);
+  if (!challenge) co_return Login{};
+  auto login = co_await log_in(endpoint, *challenge, scope, TokenUse::Any);
+  // What we remember may be out of date: let the registry say anew what it wants.
+  const bool is_bearer = challenge->scheme != "basic";
+  if (!login && is_bearer && is_refusal(login.error())) co_return Login{};
+  co_return login;
+}
+
+async::Task<Result<Login>> Authenticator::begin_once(std::string endpoint, std::string scope) {
+  if (!board_.is_login_known(endpoint)) {
+    if (auto found = co_await find_out(endpoint); !found) {
+      co_return std::unexpected(std::move(found.error()));
+    }
+  }
+  const auto challenge = board_.challenge(endpoint);
+  if (!challenge) co_return Login{};
+  co_return co_await log_in(endpoint, *challenge, scope, TokenUse::Once);
+}
+
+// A registry that says anything else at /v2/ tells as little as one that lets us in there.
+async::Task<Result<void>> Authenticator::find_out(std::string endpoint) {
+  auto answer = co_await ping(options_, transport_, Secret());
+  if (answer && answer->challenge) {
+    board_.note_challenge(endpoint, *answer->challenge);
+    co_return Result<void>();
+  }
+  if (!answer && is_outage(answer.error())) co_return std::unexpected(std::move(answer.error()));
+  board_.note_asks_nothing(endpoint);
+  co_return Result<void>();
+}
+
+async::Task<Result<Login>> Authenticator::log_in(std::string endpoint, Challenge challenge,
+                                                 std::string scope, TokenUse use) {
   if (challenge.scheme == "basic") {
     auto login = co_await basic(endpoint, Login{});
     if (!login) co_return std::unexpected(std::move(login.error()));
     co_return login->value_or(Login{});
   }
-  auto login = co_await bearer(endpoint, challenge, likely_scope(challenge, scope));
-  // What we remember may be out of date: let the registry say anew what it wants.
-  if (!login && is_refusal(login.error())) co_return Login{};
-  co_return login;
+  co_return co_await bearer(endpoint, challenge, likely_scope(challenge, scope), use);
 }
 
 async::Task<Result<std::optional<Login>>> Authenticator::after_refusal(
@@ -62,12 +93,12 @@ async::Task<Result<std::optional<Login>>> Authenticator::after_refusal(
   if (!challenge) {
     // GHCR says DENIED, without a challenge, to a token that it does not like; without any it
     // gives what is public, or a challenge.
-    challenges_.erase(endpoint);
+    board_.forget_challenge(endpoint);
     if (refused.token_request) tokens_.drop(*refused.token_request, refused.token);
     if (refused.authorization.empty()) co_return std::nullopt;
     co_return Login{};
   }
-  challenges_.insert_or_assign(endpoint, *challenge);
+  board_.note_challenge(endpoint, *challenge);
   if (challenge->scheme == "basic") co_return co_await basic(endpoint, std::move(refused));
 
   const std::string scope = scope_for(*challenge, wanted);
@@ -78,13 +109,13 @@ async::Task<Result<std::optional<Login>>> Authenticator::after_refusal(
     const auto& behind = refused.credentials;
     if (is_repetition && !(behind && credentials_.refuse(*behind))) co_return std::nullopt;
   }
-  auto login = co_await bearer(endpoint, *challenge, scope);
+  auto login = co_await bearer(endpoint, *challenge, scope, TokenUse::Any);
   if (!login) co_return std::unexpected(std::move(login.error()));
   co_return *std::move(login);
 }
 
 async::Task<Result<Login>> Authenticator::bearer(std::string endpoint, Challenge challenge,
-                                                 std::string scope) {
+                                                 std::string scope, TokenUse use) {
   const std::string realm(challenge.parameter("realm"));
   const auto target = origin_of(realm);
   const auto asker = origin_of(endpoint);
@@ -100,7 +131,7 @@ async::Task<Result<Login>> Authenticator::bearer(std::string endpoint, Challenge
                          .service = std::string(challenge.parameter("service")),
                          .scope = scope,
                          .credentials = *credentials};
-    auto token = co_await this->token(request);
+    auto token = co_await this->token(request, use);
     if (token) {
       co_return Login{.authorization = Secret("Bearer " + token->value.reveal()),
                       .credentials = *std::move(credentials),
@@ -132,12 +163,12 @@ async::Task<Result<std::optional<Credentials>>> Authenticator::credentials_for(s
   co_return std::nullopt;
 }
 
-async::Task<Result<IssuedToken>> Authenticator::token(TokenRequest request) {
+async::Task<Result<IssuedToken>> Authenticator::token(TokenRequest request, TokenUse use) {
   TokenChannel channel{.transport = transport_,
                        .timeouts = options_.timeouts,
                        .ca_file = options_.ca_file,
                        .proxy = options_.proxy};
-  co_return co_await tokens_.token(std::move(channel), std::move(request));
+  co_return co_await tokens_.token(std::move(channel), std::move(request), use);
 }
 
 void Authenticator::warn_once(std::string_view url) {

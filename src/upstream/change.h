@@ -22,8 +22,9 @@ struct Change {
   // or where the registry said that an upload goes on (ChangeAnswer::location).
   std::string path{};
   std::string url{};
-  std::string
-      mounts_from{};  // a repository that is read for it: the right to that is asked for, too
+  bool is_elsewhere = false;  // `url` is not the registry's own word: no login goes there
+  // A repository that is read for it: the right to that is asked for, too.
+  std::string mounts_from{};
 
   std::string content_type{};
   std::string content_range{};
@@ -47,6 +48,9 @@ struct ChangeAnswer {
   std::vector<std::string> tags;  // OCI-Tag
   std::string chunk_min_length;   // OCI-Chunk-Min-Length
   std::string warning;            // Warning
+
+  // Not the registry itself said so, but whom it had sent us to.
+  bool is_from_elsewhere = false;
 
   std::optional<oci::UpstreamErrorText> error;  // of a 4xx, where it says more than its status
 

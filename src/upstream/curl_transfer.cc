@@ -26,6 +26,12 @@ constexpr std::chrono::milliseconds kMinLook{10};
 constexpr std::chrono::milliseconds kMaxLook{1000};
 constexpr long kStreamBuffer = 256 * 1024;  // libcurl's own, of what is sent
 
+// For 100 Continue. Of a small body little is lost where it turns out not to be wanted; and there
+// are servers that know 100 Continue but refuse a small body only after they have read it.
+constexpr std::chrono::milliseconds kPatienceForContinue{1000};
+constexpr std::chrono::milliseconds kPatienceForContinueOfSmall{200};
+constexpr std::uint64_t kSmallStream = 256 * 1024;
+
 bool has_control_characters(std::string_view text) {
   return std::ranges::any_of(text, [](char c) {
     return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
@@ -167,7 +173,10 @@ void CurlTransfer::set_method() {
   CURL* const easy = easy_.get();
   const std::string& method = request_.method;
   if (feed_) {
+    const bool is_small = request_.stream_length && *request_.stream_length <= kSmallStream;
+    const auto patience = is_small ? kPatienceForContinueOfSmall : kPatienceForContinue;
     ::curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);  // with Expect: 100-continue
+    ::curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, static_cast<long>(patience.count()));
     ::curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method.c_str());
     ::curl_easy_setopt(
         easy, CURLOPT_INFILESIZE_LARGE,
@@ -208,12 +217,17 @@ bool CurlTransfer::set_headers() {
   });
   if (!has_type && !append("Content-Type:")) return false;
   // Servers that do not know 100 Continue would cost a second.
-  if (!feed_ && !append("Expect:")) return false;
+  if (!expects_continue() && !append("Expect:")) return false;
   return ::curl_easy_setopt(easy_.get(), CURLOPT_HTTPHEADER, header_list_.get()) == CURLE_OK;
 }
 
 const std::string& CurlTransfer::body() const {
   return request_.shared_body ? *request_.shared_body : request_.body;
+}
+
+bool CurlTransfer::ignored_expectation() const {
+  if (!expects_continue() || has_continued_) return false;
+  return has_failed_expectation_ || feed_->is_begun();
 }
 
 // Bytes of the body that the peer has not acknowledged, those that wait in the kernel too.
@@ -272,6 +286,7 @@ bool CurlTransfer::take_header_line(std::string_view line) {
     const bool is_asked_again =
         status_ == 417 && feed_ && !feed_->is_begun() && !has_failed_expectation_;
     if (is_asked_again) has_failed_expectation_ = true;
+    if (status_ == 100) has_continued_ = true;
     has_head_ = status_ >= 200 && !is_asked_again;
     if (has_head_) wake();
   } else if (const auto colon = text.find(':'); colon != std::string_view::npos) {

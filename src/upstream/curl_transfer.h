@@ -46,6 +46,7 @@ class CurlTransfer final : public CurlJob {
 
   [[nodiscard]] int status() const { return status_; }
   [[nodiscard]] const Headers& headers() const { return headers_; }
+  [[nodiscard]] bool ignored_expectation() const;
 
  private:
   struct EasyCleanup {
@@ -65,6 +66,7 @@ class CurlTransfer final : public CurlJob {
   bool set_headers();
   [[nodiscard]] const std::string& body() const;
   [[nodiscard]] std::int64_t unsent() const;
+  [[nodiscard]] bool expects_continue() const { return feed_ && request_.expects_continue; }
   bool take_header_line(std::string_view line);
   std::size_t take_body(ByteView bytes);
 
@@ -100,6 +102,7 @@ class CurlTransfer final : public CurlJob {
   Headers headers_;
   std::size_t head_size_ = 0;
   const char* head_fault_ = nullptr;  // why we refused the head
+  bool has_continued_ = false;        // 100 Continue has come
   bool has_failed_expectation_ = false;
 
   std::vector<std::byte> filling_;

@@ -38,11 +38,13 @@ struct HttpRequest {
   std::string body;  // of a POST, PUT or PATCH
   // Instead of `body`: where one of many megabytes goes out in several attempts.
   std::shared_ptr<const std::string> shared_body{};
-  // Instead of both, of a POST, PUT or PATCH: sent as it comes, once, over HTTP/1.1. Nothing is
-  // read of it before the server wants it (100 Continue), or has said nothing for a second. Where
-  // it ends in an error, or at another length, the request is cut off.
+  // Instead of both, of a POST, PUT or PATCH: sent as it comes, once, over HTTP/1.1. Where it ends
+  // in an error, or at another length, the request is cut off.
   std::shared_ptr<Body> stream{};
   std::optional<std::uint64_t> stream_length{};  // bytes; nullopt: chunked
+  // Nothing is read of a stream before the server wants it (100 Continue), or has said nothing for
+  // a second; for 200 ms where at most 256 KiB come. Else it is not asked.
+  bool expects_continue = true;
   // Where given, set to true once there is a connection, and the request goes out.
   std::shared_ptr<bool> has_gone_out{};
   Timeouts timeouts;

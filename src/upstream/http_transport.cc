@@ -12,6 +12,7 @@ HttpResponse::~HttpResponse() = default;
 
 int HttpResponse::status() const { return transfer_->status(); }
 const Headers& HttpResponse::headers() const { return transfer_->headers(); }
+bool HttpResponse::ignored_expectation() const { return transfer_->ignored_expectation(); }
 
 async::Task<Result<ByteView>> HttpResponse::read() { return transfer_->read(); }
 

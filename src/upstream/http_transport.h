@@ -29,6 +29,9 @@ class HttpResponse {
   [[nodiscard]] int status() const;
   [[nodiscard]] const Headers& headers() const;
 
+  // 100 Continue was asked for and never came (or 417 did), and the body was sent without.
+  [[nodiscard]] bool ignored_expectation() const;
+
   // The next piece of the body, at most 256 KiB, as soon as there is any; valid until the next
   // read. Empty at the end. An error is final. The transfer waits for a slow reader: it holds two
   // pieces at most. Errors: Unavailable (the connection was cut, or ended before the length that

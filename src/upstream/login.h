@@ -34,6 +34,10 @@ class Logins {
   // for it: "repository:library/alpine:pull", several separated by spaces.
   virtual async::Task<Result<Login>> begin(std::string endpoint, std::string scope) = 0;
 
+  // The same for a request that can be sent only once: what `endpoint` wants is found out before,
+  // and the login will last until the request has arrived, however slowly.
+  virtual async::Task<Result<Login>> begin_once(std::string endpoint, std::string scope) = 0;
+
   // `endpoint` answered 401 or 403, with these WWW-Authenticate headers, to a request with
   // `refused`: what to try instead, nullopt when there is nothing left. Each call costs the
   // upstream a request: ask at most kMaxRefusals times.

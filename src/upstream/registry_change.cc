@@ -5,7 +5,6 @@
 
 #include "oci/error_document.h"
 #include "upstream/answer.h"
-#include "upstream/redirect.h"
 #include "upstream/registry_client.h"
 
 namespace fairlead::upstream {
@@ -51,9 +50,18 @@ std::string scope_of(const Change& change) {
   return scope;
 }
 
+bool is_success(int status) { return status >= 200 && status < 300; }
+
 bool is_answer(int status) {
   const bool is_about_us = status == 401 || status == 403 || status == 429;
-  return (status >= 200 && status < 300) || (status >= 400 && status < 500 && !is_about_us);
+  return is_success(status) || (status >= 400 && status < 500 && !is_about_us);
+}
+
+// Where a request begins.
+Result<RedirectTarget> target_of(const Change& change, const std::string& endpoint) {
+  if (!change.url.empty()) return redirect_target(endpoint, endpoint, change.url);
+  return RedirectTarget{.url = endpoint + "/v2/" + change.repository + "/" + change.path,
+                        .keeps_authorization = true};
 }
 
 // Where an upload goes on, or what was made lies.
@@ -118,12 +126,18 @@ async::Task<Result<ChangeAnswer>> RegistryClient::try_change(const Change& chang
                                                              Sending& sending) {
   const std::string endpoint = endpoints_.url(Endpoints::kOwn);
   const std::string scope = scope_of(change);
-  auto login = co_await logins_->begin(endpoint, scope);
+  const auto target = target_of(change, endpoint);
+  if (!target) co_return std::unexpected(target.error());
+  auto login = change.stream && target->keeps_authorization
+                   ? co_await logins_->begin_once(endpoint, scope)
+                   : co_await logins_->begin(endpoint, scope);
   for (int refusals = 0;; ++refusals) {
     if (!login) co_return std::unexpected(std::move(login.error()));
-    auto answer = co_await send_change(change, sending, login->authorization);
+    auto answer = co_await send_change(change, sending, *target, login->authorization);
     if (!answer) co_return std::unexpected(std::move(answer.error()));
     if (!answer->is_from_elsewhere) note_quota(*answer->response, *login);
+    const bool is_stranger = login->authorization.empty() && !answer->is_from_elsewhere;
+    if (is_stranger && is_success(sending.status)) board_.note_asks_nothing(endpoint);
     if (is_answer(sending.status)) co_return co_await read_change_answer(change, *answer, *login);
 
     Error error = co_await read_refusal(*answer, *login);
@@ -133,7 +147,8 @@ async::Task<Result<ChangeAnswer>> RegistryClient::try_change(const Change& chang
     if (!*next) co_return std::unexpected(std::move(error));
     if (sending.is_stream_begun()) {
       co_return upstream_error(Code::Unavailable, Retry::Yes,
-                               "our login ran out while a body was on its way; once more will do");
+                               "the registry refused our login after part of the body had been "
+                               "sent; try again");
     }
     login = **std::move(next);
   }
@@ -141,9 +156,10 @@ async::Task<Result<ChangeAnswer>> RegistryClient::try_change(const Change& chang
 
 async::Task<Result<RegistryClient::Answer>> RegistryClient::send_change(const Change& change,
                                                                         Sending& sending,
+                                                                        RedirectTarget first,
                                                                         Secret authorization) {
   const std::string& endpoint = endpoints_.url(Endpoints::kOwn);
-  std::string url = endpoint + "/v2/" + change.repository + "/" + change.path;
+  std::string url;
   bool is_elsewhere = false;
   const auto go_to = [&](RedirectTarget target) {
     if (!target.keeps_authorization) {
@@ -152,18 +168,20 @@ async::Task<Result<RegistryClient::Answer>> RegistryClient::send_change(const Ch
     }
     url = std::move(target.url);
   };
-  if (!change.url.empty()) {
-    auto target = redirect_target(endpoint, endpoint, change.url);
-    if (!target) co_return std::unexpected(std::move(target.error()));
-    go_to(*std::move(target));
-  }
+  go_to(std::move(first));
   for (int redirects = 0;; ++redirects) {
     sending.status = 0;
     HttpRequest request = request_for(change, url, authorization);
+    request.expects_continue = is_elsewhere || !board_.sends_no_continue(endpoint);
     request.has_gone_out = sending.has_gone_out = std::make_shared<bool>(false);
     auto response = co_await transport_.send(std::move(request));
-    if (!response) co_return std::unexpected(std::move(response.error()));
+    if (!response) co_return std::unexpected(unanswered(std::move(response.error())));
     sending.status = (*response)->status();
+    // Only a server that took the body shows by its silence that it knows no 100 Continue: others
+    // that do say nothing, either, of a body that they refuse once it has come.
+    if (is_success(sending.status) && !is_elsewhere && (*response)->ignored_expectation()) {
+      board_.note_no_continue(endpoint);
+    }
     if (!is_redirect(sending.status)) {
       co_return Answer{.response = *std::move(response),
                        .is_from_elsewhere = is_elsewhere,

@@ -88,6 +88,7 @@ TEST_F(RegistryChangeLoginTest, ATokenThatExpiresWithinABodyIsRenewedForTheNextT
   ASSERT_FALSE(sent);
   EXPECT_EQ(sent.error().code, Code::Unavailable);
   EXPECT_EQ(sent.error().retry, Retry::Yes);
+  EXPECT_THAT(sent.error().context, HasSubstr("refused our login"));
   EXPECT_TRUE(patch(server_.url() + "/u"));
 }
 

@@ -115,6 +115,49 @@ TEST_F(RegistryChangeTest, WhatIsNoAnswerIsAnError) {
   }
 }
 
+TEST_F(RegistryChangeTest, WhatARegistryAnsweredIsNoFaultOfTheNetworks) {
+  reply_ = {.status = 500, .body = R"({"errors":[{"code":"UNKNOWN","message":"no disk"}]})"};
+  EXPECT_EQ(put_manifest().error().context, "registry reg: answered 500: no disk");
+  EXPECT_THAT(head().error().context, Not(HasSubstr("network")));
+  server_.close();
+  EXPECT_THAT(put_manifest().error().context, HasSubstr("the network"));
+  EXPECT_THAT(head().error().context, HasSubstr("the network"));
+  options_.timeouts.first_byte = std::chrono::milliseconds(20);
+  client_.reset();
+  Server silent(context_, [](const Request&) { return Reply{.holds_head = true}; });
+  options_.url = silent.url();
+  EXPECT_THAT(put_manifest().error().context, HasSubstr("the network"));
+}
+
+// A server that knows no 100 Continue is found out once.
+TEST_F(RegistryChangeTest, ASilentServerIsNotWaitedForAgain) {
+  reply_ = accepted("/on");
+  server_.receive_with(
+      [](const Request&) { return fairlead::testing::ScriptedReception{.sends_continue = false}; });
+  ASSERT_TRUE(patch(server_.url() + "/u"));
+  EXPECT_EQ(server_.requests().back().header("Expect"), "100-continue");
+  ASSERT_TRUE(patch(server_.url() + "/u"));
+  EXPECT_EQ(server_.requests().back().header("Expect"), "");
+  EXPECT_EQ(server_.requests().back().body, "0123456789");
+  clock_.advance(EndpointBoard::kRemembered);
+  server_.receive_with({});
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(patch(server_.url() + "/u"));
+    EXPECT_EQ(server_.requests().back().header("Expect"), "100-continue");
+  }
+}
+
+TEST_F(RegistryChangeTest, ButOneThatRefusesLateIs) {
+  ASSERT_TRUE(put_manifest()) << "it asks for no login";
+  server_.receive_with(
+      [](const Request&) { return fairlead::testing::ScriptedReception{.sends_continue = false}; });
+  reply_ = {.status = 416};
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(patch(server_.url() + "/u")->status, 416);
+    EXPECT_EQ(server_.requests().back().header("Expect"), "100-continue");
+  }
+}
+
 TEST_F(RegistryChangeTest, AnUploadIsNotBegunTwice) {
   options_.timeouts.connect = std::chrono::milliseconds(20);
   for (const auto& [status, attempts] : {std::pair{500, 1U}, {503, 3U}, {429, 3U}}) {
@@ -204,6 +247,7 @@ TEST_F(RegistryChangeTest, FollowsRedirectsWithMethodAndBodyButNotTheLogin) {
 }
 
 TEST_F(RegistryChangeTest, DoesNotSendAStreamTwice) {
+  ASSERT_TRUE(put_manifest()) << "it asks for no login";
   for (const int status : {307, 503}) {
     reply_ = {.status = status, .headers = {{"Location", "/elsewhere"}}};
     const auto before = asked();

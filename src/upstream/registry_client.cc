@@ -84,8 +84,9 @@ RegistryClient::RegistryClient(RegistryOptions options, HttpTransport& transport
       transport_(transport),
       clock_(services.clock),
       retry_policy_(retry_policy),
+      board_(services.board),
       endpoints_(options_.url, options_.mirrors, services.clock),
-      logins_(std::make_unique<Authenticator>(options_, transport, services.tokens,
+      logins_(std::make_unique<Authenticator>(options_, transport, services.board, services.tokens,
                                               services.credentials, services.log)),
       quotas_(services.quotas),
       chance_(std::random_device{}()) {}
@@ -326,7 +327,7 @@ async::Task<Result<RegistryClient::Answer>> RegistryClient::ask_once(std::string
   bool is_elsewhere = false;
   for (int redirects = 0;; ++redirects) {
     auto response = co_await transport_.send(request_for(question, url, authorization));
-    if (!response) co_return std::unexpected(std::move(response.error()));
+    if (!response) co_return std::unexpected(unanswered(std::move(response.error())));
     if (!is_redirect((*response)->status())) {
       co_return Answer{.response = *std::move(response), .is_from_elsewhere = is_elsewhere};
     }
@@ -389,8 +390,6 @@ Error RegistryClient::explained(Error error) const {
     error.context += "; it may want credentials, and none are configured for it";
   } else if (error.code == Code::Unauthorized) {
     error.context += "; check the credentials configured for it";
-  } else if (is_outage(error) && error.code != Code::TooManyRequests && error.retry == Retry::Yes) {
-    error.context += "; check its url, the proxy and the network if this lasts";
   }
   return std::move(error).within("registry " + options_.name);
 }

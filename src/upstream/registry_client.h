@@ -19,11 +19,13 @@
 #include "base/clock.h"
 #include "telemetry/log.h"
 #include "upstream/credentials.h"
+#include "upstream/endpoint_board.h"
 #include "upstream/endpoints.h"
 #include "upstream/http_transport.h"
 #include "upstream/login.h"
 #include "upstream/options.h"
 #include "upstream/quota.h"
+#include "upstream/redirect.h"
 #include "upstream/registry.h"
 #include "upstream/retry_policy.h"
 #include "upstream/token_source.h"
@@ -32,6 +34,7 @@ namespace fairlead::upstream {
 
 // What a registry's clients on all workers share. All must outlive them.
 struct RegistryServices {
+  EndpointBoard& board;           // of all registries
   TokenSource& tokens;            // of all registries
   CredentialSource& credentials;  // of this registry
   QuotaBoard& quotas;             // of all registries
@@ -93,7 +96,7 @@ class RegistryClient final : public Registry {
   // The loops of a change, as those above.
   async::Task<Result<ChangeAnswer>> try_change(const Change& change, Sending& sending);
   async::Task<Result<Answer>> send_change(const Change& change, Sending& sending,
-                                          Secret authorization);
+                                          RedirectTarget first, Secret authorization);
   async::Task<Result<ChangeAnswer>> read_change_answer(const Change& change, Answer& answer,
                                                        const Login& login);
   HttpRequest request_for(const Change& change, std::string url, const Secret& authorization) const;
@@ -112,6 +115,7 @@ class RegistryClient final : public Registry {
   HttpTransport& transport_;
   const Clock& clock_;
   const RetryPolicy retry_policy_;
+  EndpointBoard& board_;
   Endpoints endpoints_;
   std::unique_ptr<Logins> logins_;
   QuotaBoard& quotas_;

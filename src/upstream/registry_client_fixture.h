@@ -38,14 +38,17 @@ class RegistryClientFixture : public fairlead::testing::CoroutineTest {
     if (client_) return *client_;
     if (options_.url.empty()) options_.url = server_.url();
     credentials_ = std::make_unique<CredentialSource>(options_, pool_, clock_);
-    client_ = std::make_unique<RegistryClient>(options_, transport_,
-                                               RegistryServices{.tokens = tokens_,
-                                                                .credentials = *credentials_,
-                                                                .quotas = quotas_,
-                                                                .clock = clock_,
-                                                                .log = log_},
-                                               retry_policy_);
+    client_ = std::make_unique<RegistryClient>(options_, transport_, services(), retry_policy_);
     return *client_;
+  }
+
+  RegistryServices services() {
+    return {.board = board_,
+            .tokens = tokens_,
+            .credentials = *credentials_,
+            .quotas = quotas_,
+            .clock = clock_,
+            .log = log_};
   }
 
   Result<ContentHead> head(const std::string& reference = "latest") {
@@ -68,6 +71,7 @@ class RegistryClientFixture : public fairlead::testing::CoroutineTest {
   async::BlockingPool pool_{1};
   telemetry::Log log_{telemetry::LogOptions{.level = telemetry::LogLevel::Error}};
   HttpTransport transport_{context_.get_executor()};
+  EndpointBoard board_{clock_};
   TokenSource tokens_{clock_};
   QuotaBoard quotas_;
   std::unique_ptr<CredentialSource> credentials_;

@@ -6,37 +6,12 @@
 
 #include "upstream/answer.h"
 #include "upstream/challenge.h"
+#include "upstream/ping.h"
 #include "upstream/token_exchange.h"
 #include "upstream/url.h"
 
 namespace fairlead::upstream {
 namespace {
-
-struct Ping {
-  int status = 0;
-  std::optional<Challenge> challenge;  // Bearer rather than Basic
-};
-
-async::Task<Result<Ping>> ping(const RegistryOptions& options, HttpTransport& transport,
-                               const Secret& authorization) {
-  HttpRequest request{.url = options.url + "/v2/",
-                      .timeouts = options.timeouts,
-                      .ca_file = options.ca_file,
-                      .proxy = options.proxy};
-  if (!authorization.empty()) {
-    request.headers.emplace_back("Authorization", authorization.reveal());
-  }
-  auto response = co_await transport.send(std::move(request));
-  if (!response) co_return std::unexpected(std::move(response.error()));
-  const auto headers = (*response)->headers().find_all("WWW-Authenticate");
-  const int status = (*response)->status();
-  if (status != 200 && status != 401) {
-    Error error = co_await read_error(**response);
-    if (error.code == Code::NotFound) error.code = Code::Unavailable;
-    co_return std::unexpected(std::move(error));
-  }
-  co_return Ping{.status = status, .challenge = choose_challenge({headers.begin(), headers.end()})};
-}
 
 std::unexpected<Error> refused(std::string context) {
   return upstream_error(Code::Unauthorized, Retry::No, std::move(context));
@@ -117,6 +92,8 @@ async::Task<Result<RelayedAuthorization>> log_in(const RegistryOptions& options,
                                                  std::string scope) {
   auto outcome = co_await try_log_in(options, transport, credentials, std::move(scope));
   if (!outcome) {
+    // A registry without /v2/ is none.
+    if (outcome.error().code == Code::NotFound) outcome.error().code = Code::Unavailable;
     conceal(outcome.error(), credentials);
     co_return std::unexpected(std::move(outcome.error()).within("registry " + options.name));
   }
@@ -126,6 +103,10 @@ async::Task<Result<RelayedAuthorization>> log_in(const RegistryOptions& options,
 async::Task<Result<Login>> RelayedLogins::begin(std::string endpoint, std::string) {
   if (!policy_.may_receive_credentials(endpoint)) co_return Login{};
   co_return login_;
+}
+
+async::Task<Result<Login>> RelayedLogins::begin_once(std::string endpoint, std::string scope) {
+  co_return co_await begin(std::move(endpoint), std::move(scope));
 }
 
 // A token that is good but not for this will not get better by logging in again.

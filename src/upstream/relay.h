@@ -43,6 +43,7 @@ class RelayedLogins final : public Logins {
       : policy_(options.url, {}), login_(std::move(login)) {}
 
   async::Task<Result<Login>> begin(std::string endpoint, std::string scope) override;
+  async::Task<Result<Login>> begin_once(std::string endpoint, std::string scope) override;
   async::Task<Result<std::optional<Login>>> after_refusal(std::string endpoint, std::string scope,
                                                           std::vector<std::string> headers,
                                                           Login refused) override;

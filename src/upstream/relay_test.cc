@@ -4,7 +4,7 @@
 
 #include <gmock/gmock.h>
 
-#include "upstream/registry_client_fixture.h"
+#include "upstream/registry_change_fixture.h"
 
 namespace fairlead::upstream {
 namespace {
@@ -38,14 +38,7 @@ class RelayTest : public RegistryClientFixture {
   RegistryClient client_with(Login login) {
     options_.url = server_.url();
     credentials_ = std::make_unique<CredentialSource>(options_, pool_, clock_);
-    return {options_,
-            transport_,
-            {.tokens = tokens_,
-             .credentials = *credentials_,
-             .quotas = quotas_,
-             .clock = clock_,
-             .log = log_},
-            std::move(login)};
+    return {options_, transport_, services(), std::move(login)};
   }
 
   void expect_credentials_stay_here(const Server& elsewhere) const {
@@ -176,6 +169,21 @@ TEST_F(RelayTest, AClientShowsItAndNothingElse) {
   ASSERT_EQ(asked(), 1U) << "no other way is tried";
   EXPECT_EQ(server_.requests()[0].header("Authorization"), "Bearer mine");
   EXPECT_TRUE(token_service_.requests().empty());
+}
+
+TEST_F(RelayTest, AStreamCarriesItFromTheStart) {
+  auto client = client_with(Login{.authorization = Secret("Bearer mine")});
+  script_ = [](const Request& request) {
+    return Reply{.status = request.header("Authorization") == "Bearer mine" ? 201 : 401};
+  };
+  const auto sent = run(client.change({.method = "PUT",
+                                       .repository = "r",
+                                       .url = server_.url() + "/u",
+                                       .stream = std::make_shared<PieceBody>("body"),
+                                       .stream_length = 4}));
+  ASSERT_TRUE(sent) << sent.error().context;
+  ASSERT_EQ(asked(), 1U);
+  EXPECT_EQ(server_.requests()[0].body, "body");
 }
 
 TEST_F(RelayTest, ATokenThatIsNotForThisIsARefusal) {

@@ -10,6 +10,13 @@ bool is_outage(const Error& error) {
          error.code == Code::TooManyRequests;
 }
 
+Error unanswered(Error error) {
+  if (error.origin == Origin::Upstream && is_outage(error) && error.retry == Retry::Yes) {
+    error.context += "; check its url, the proxy and the network if this lasts";
+  }
+  return error;
+}
+
 std::optional<std::chrono::milliseconds> pause_before_retry(const RetryPolicy& policy,
                                                             const Error& error, std::size_t pauses,
                                                             std::chrono::milliseconds spent,

@@ -19,6 +19,9 @@ struct RetryPolicy {
 // The endpoint did not do its work, whoever asks and whatever for.
 [[nodiscard]] bool is_outage(const Error& error);
 
+// The error of a request that no answer came to, with what to check then.
+[[nodiscard]] Error unanswered(Error error);
+
 // How long to wait before asking again; nullopt: do not. `pauses` is how many there were, `spent`
 // the time since the first attempt began, `chance` in [0, 1) spreads those who failed together:
 // the pause is between half and all of the full one. A Retry-After is kept to, or not at all.

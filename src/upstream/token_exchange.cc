@@ -6,6 +6,7 @@
 
 #include "oci/operation.h"
 #include "upstream/answer.h"
+#include "upstream/retry_policy.h"
 
 namespace fairlead::upstream {
 namespace {
@@ -59,7 +60,9 @@ async::Task<Result<BearerToken>> exchange_token(TokenChannel channel, TokenReque
 
   constexpr std::string_view where = "token service";
   auto response = co_await channel.transport.send(std::move(http));
-  if (!response) co_return std::unexpected(std::move(response.error()).within(where));
+  if (!response) {
+    co_return std::unexpected(unanswered(std::move(response.error())).within(where));
+  }
   const int status = (*response)->status();
   if (status != 200) {
     Error error = co_await read_error(**response);

@@ -5,6 +5,7 @@
 // none ever serves another registry, repository or user; and dropped before it expires.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -26,6 +27,10 @@ struct IssuedToken {
   bool is_new = false;  // of just now; else remembered, and the registry may have forgotten it
 };
 
+// What a token is for. A request that cannot be repeated may be long on its way, so one that is
+// about to expire is of no use to it.
+enum class TokenUse { Any, Once };
+
 // Thread-safe.
 class TokenSource {
  public:
@@ -37,7 +42,8 @@ class TokenSource {
   // A token for `request`: remembered, or fetched through `channel`, whose transport must belong
   // to the caller's worker. Callers that want the same token at once share one fetch. Errors as
   // exchange_token.
-  async::Task<Result<IssuedToken>> token(TokenChannel channel, TokenRequest request);
+  async::Task<Result<IssuedToken>> token(TokenChannel channel, TokenRequest request,
+                                         TokenUse use = TokenUse::Any);
 
   // The registry refused `token`: forget it.
   void drop(const TokenRequest& request, const Secret& token);
@@ -45,15 +51,17 @@ class TokenSource {
  private:
   struct Entry {
     SingleFlight<Secret> flight;
-    Secret token;  // these two under mutex_
-    SteadyTime good_until{};
+    Secret token;  // these three under mutex_
+    std::chrono::seconds lifetime{};
+    SteadyTime expires{};
   };
 
   static std::string key_of(const TokenRequest& request);
   async::Task<Result<Secret>> fetch(std::shared_ptr<Entry> entry, TokenChannel channel,
-                                    TokenRequest request);
+                                    TokenRequest request, TokenUse use);
+  [[nodiscard]] bool is_good(const Entry& entry, TokenUse use) const;  // with mutex_ held
   std::shared_ptr<Entry> entry_of(const std::string& key);
-  std::optional<Secret> remembered(const Entry& entry);
+  std::optional<Secret> remembered(const Entry& entry, TokenUse use);
   void make_room();  // with mutex_ held
 
   const Clock& clock_;

@@ -74,8 +74,8 @@ class TokenSourceTest : public fairlead::testing::CoroutineTest {
   TokenChannel channel() {
     return {.transport = transport_, .timeouts = {}, .ca_file = "", .proxy = ""};
   }
-  std::string token(TokenRequest request) {
-    auto answer = run(source_.token(channel(), std::move(request)));
+  std::string token(TokenRequest request, TokenUse use = TokenUse::Any) {
+    auto answer = run(source_.token(channel(), std::move(request), use));
     return answer ? answer->value.reveal() : std::string(to_string(answer.error().code));
   }
   std::size_t fetches() { return server_.requests().size(); }
@@ -101,6 +101,26 @@ TEST_F(TokenSourceTest, RemembersUntilShortlyBeforeExpiry) {
   EXPECT_EQ(token(request()), "t1");
   clock_.advance(2s);
   EXPECT_EQ(token(request()), "t2");
+}
+
+TEST_F(TokenSourceTest, WhatIsSentOnlyOnceNeedsATokenThatLasts) {
+  EXPECT_EQ(token(request(), TokenUse::Once), "t1");
+  clock_.advance(239s);
+  EXPECT_EQ(token(request(), TokenUse::Once), "t1");
+  clock_.advance(2s);
+  EXPECT_EQ(token(request()), "t1");
+  EXPECT_EQ(token(request(), TokenUse::Once), "t2");
+  EXPECT_EQ(token(request()), "t2");
+  reply_.body = R"({"expires_in":20,"token":"short"})";
+  clock_.advance(300s);
+  EXPECT_EQ(token(request(), TokenUse::Once), "short");
+  const auto before = fetches();
+  clock_.advance(9s);
+  EXPECT_EQ(token(request(), TokenUse::Once), "short");
+  EXPECT_EQ(fetches(), before) << "half of its life, where that is less than two minutes";
+  clock_.advance(2s);
+  EXPECT_EQ(token(request(), TokenUse::Once), "short");
+  EXPECT_EQ(fetches(), before + 1);
 }
 
 TEST_F(TokenSourceTest, NeverMixesScopesRegistriesOrIdentities) {

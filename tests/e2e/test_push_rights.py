@@ -5,14 +5,14 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from testbed import images
+from testbed import fairlead, images
 from testbed.checks import assert_error
 from testbed.guarded import PASSWORDS
 from testbed.http_request import basic
 from testbed.issuers import HmacIssuer, access_to
 from testbed.oci_registry import OciRegistry
 from testbed.passwords import htpasswd
-from testbed.push_protocol import ALL, Repository, writable
+from testbed.push_protocol import ALL, Repository, chunks, writable
 from testbed.registry import Htpasswd, Registry, TokenAuth
 from testbed.token_client import bearer, challenge, get_token, scope
 from testbed.token_server import TokenServer
@@ -237,6 +237,45 @@ def test_access_lists_of_jwts(filled):
                 assert ask(gateway, "other/app", write, headers).status in (401, 403)
 
 
+def test_a_jwt_that_was_renewed_goes_on_with_an_upload(filled):
+    with writable(filled, auth={"anonymous": [], "jwt": [ISSUER.entry()]}) as gateway:
+        def app(sub, **more):
+            return Repository(gateway.url, "open/app", bearer(ISSUER.token(
+                sub, access=access_to("open/app", "pull", "push"), **more)))
+
+        sent = app("ci").patch(app("ci").open(), b"data")
+        assert app("other").status(sent).status == 404
+        assert app("ci", exp=900).put(sent, images.sha256(b"data")).status == 201
+
+
+@pytest.mark.parametrize("route,status", [
+    ({"deny": ["secret/**"]}, {403, 404}), ({"repositories": ["open/**"]}, {403, 404})])
+def test_what_a_route_leaves_out(filled, route, status):
+    with writable(filled, of_all=route) as gateway:
+        for write in WRITES.values():
+            answer = ask(gateway, "secret/app", write)
+            assert answer.status in status
+            assert_error(answer, answer.status, "DENIED", "NAME_UNKNOWN")
+        assert filled.count() == 0
+        assert ask(gateway, "open/app", WRITES["tag"]).status == 201
+
+
+def test_a_capability_is_for_pulling(filled, tmp_path):
+    name = "0ebb01be-0a22-4639-898c-bc8c2d20942d/app"
+    route = {"match": name, "to": "up/open/app", "capability": True}
+    with writable(filled, routes=[route]) as gateway:
+        assert Repository(gateway.url, name).manifest("1").status == 200
+        filled.forget()
+        for write in WRITES.values():
+            answer = ask(gateway, name, write)
+            assert answer.status >= 400 and b"open/app" not in answer.body
+        assert not [method for method, _, _ in filled.seen() if method != "GET"]
+        path = tmp_path / "fairlead.yaml"
+        path.write_text(json.dumps({**gateway.config, "routes": [route | {"allow": ALL}]}))
+        done = fairlead.run("check", "--config", path)
+        assert done.returncode == 1 and "routes[0]" in done.stdout + done.stderr
+
+
 # What the registry wants.
 
 
@@ -254,17 +293,20 @@ def test_a_registry_with_a_password():
 
 @pytest.mark.parametrize("kind", ["password", "tokens"])
 def test_a_worker_that_has_not_logged_in_yet(tmp_path, kind):
-    """A body that comes first on a worker finds no login there: it is not sent before there is one."""
+    """A body that comes first on a worker finds no login there: it is not sent before there is one.
+    docker-registry takes a short or chunked body before it says 401, whatever is expected of it."""
     with TokenServer(tmp_path, **ROBOT, actions=ALL) as tokens:
         auth = Htpasswd(**ROBOT) if kind == "password" else TokenAuth(tokens)
         with (Registry(auth=auth) as registry,
-              writable(registry, server={"workers": 4}, **ROBOT) as gateway):
+              writable(registry, server={"workers": 8}, **ROBOT) as gateway):
             for number in range(12):
                 data = b"%d" % number * 1000
                 app = Repository(gateway.url, f"open/app{number}")
-                for answer in (app.put(app.open(), images.sha256(data), data),
-                               app.put(app.patch(app.open(), data), images.sha256(data))):
-                    assert answer.status == 201, answer.body
+                answer = app.put(app.open(), images.sha256(data), data)
+                assert answer.status == 201, answer.body
+                sent = app.patch(app.open(), chunks(data))
+                assert sent.status == 202, sent.body
+                assert app.put(sent, images.sha256(data)).status == 201
 
 
 def test_a_registry_with_tokens(tmp_path):
@@ -332,6 +374,18 @@ def test_relayed_callers_push_what_is_theirs(relayed):
             assert_error(answer, answer.status, "DENIED", "UNAUTHORIZED")
             assert answer.status in (401, 403)
             assert relayed.registry.count("POST", status=202) == 0
+
+
+def test_a_relayed_caller_goes_on_with_another_token(relayed):
+    """Tokens are good for minutes, uploads may take hours. It is his upload and nobody else's."""
+    at = None
+    for user, status in ((ALICE, 202), (ALICE, 202), (BOB, 404), (ALICE, 202)):
+        given = get_token(relayed, None, scope("team/app", "pull,push"), user=user)
+        app = Repository(relayed.url, "team/app", bearer(given))
+        answer = app.patch(at or app.open(), b"data")
+        assert answer.status == status or user == BOB and answer.status in (401, 403)
+        at = answer if answer.status == 202 else at
+    assert app.put(at, images.sha256(b"data" * 3)).status == 201
 
 
 def test_relayed_callers_delete_what_is_theirs(relayed):

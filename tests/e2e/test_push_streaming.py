@@ -82,6 +82,20 @@ def test_half_a_gibibyte_that_is_kept(tmp_path):
         assert registry.count("GET", "/blobs/") == 0
 
 
+@pytest.mark.parametrize("write_through", [False, True], ids=["passed", "kept"])
+def test_many_at_once(sink, write_through):
+    blob = images.PatternBlob(24 * MIB, seed=7)
+
+    def push(number):
+        app, at = begun(gateway, f"team/app{number}")
+        return app.put(at, blob.digest, blob.chunks(), {"Content-Length": str(blob.size)}).status
+
+    with serving(sink, write_through) as gateway:
+        with ThreadPoolExecutor(20) as pool:
+            assert set(pool.map(push, range(40))) == {201}
+        assert gateway.peak_rss_bytes() < LITTLE_MEMORY
+
+
 def test_a_slow_registry_slows_the_client(sink, gateway):
     app, at = begun(gateway)
     gate = sink.gate()
@@ -110,6 +124,25 @@ def test_a_slow_registry_slows_the_client(sink, gateway):
         expected.update(piece)
     assert app.put(at, "sha256:" + expected.hexdigest()).status == 201
     assert gateway.peak_rss_bytes() < LITTLE_MEMORY
+
+
+@pytest.mark.parametrize("continues", [True, False], ids=["continues", "silent"])
+def test_a_slow_upload_holds_up_nobody(sink, continues):
+    """Though it is the first that the registry hears of, and has not answered."""
+    with serving(sink, server={"workers": 1}) as gateway:
+        _, at = begun(gateway)
+        gateway.restart()
+        sink.continues = continues
+        gate = sink.gate()
+        sink.hold_after = (1, gate)
+        with Uploader(gateway.host, "PATCH", at, MIB) as upload:
+            upload.send(DATA[:1000])
+            gate.wait_reached()
+            other = Repository(gateway.url, "team/other")
+            with Wire(gateway.host, deadline=5) as wire:
+                wire.send(f"POST {other.target('blobs/uploads/')} HTTP/1.1\r\nHost: x\r\n"
+                          "Content-Length: 0\r\n\r\n".encode())
+                assert wire.response("POST").status == 202
 
 
 def test_many_slow_uploads_take_little(sink, gateway):

@@ -360,7 +360,8 @@ def test_what_a_client_adds_to_the_query_stays_here(complete):
     """Of a Location that is sealed nothing can be overridden by what is put behind it."""
     app = Repository(complete.url, "team/query")
     at = app.where(app.open())
-    answer = app.send("PUT", f"{at}?of=them&mount={DIGEST}&digest={DIGEST}&from=corp/apps/other", DATA)
+    query = f"of=them&mount={DIGEST}&digest={DIGEST}&from=corp/apps/other"
+    answer = app.send("PUT", f"{at}?{query}", DATA)
     assert answer.status == 201
     [(_, target, _)] = complete.registry.seen("PUT", "/corp/apps/query/")
     assert target.partition("?")[2].replace("%3A", ":") == f"of=us&digest={DIGEST}"

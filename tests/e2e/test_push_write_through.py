@@ -274,6 +274,38 @@ def test_two_that_push_the_same_at_once(gateway, registry, app):
     assert gateway.unfinished() == []
 
 
+def test_two_requests_of_one_upload_at_once(registry):
+    """No client does that. Whatever the registry makes of it, nothing wrong is kept."""
+    with UploadSink() as sink, writable(sink) as gateway:
+        app = Repository(gateway.url, "team/app")
+        at = app.where(app.open())
+        with (Uploader(gateway.host, "PATCH", at) as one,
+              Uploader(gateway.host, "PATCH", at) as two):
+            for start in range(0, len(DATA), 50_000):
+                each = one if start % 100_000 else two
+                each.send(DATA[start:start + 50_000])
+            for each in (one, two):
+                each.finish()
+        sink.believes = True
+        app.put(at, DIGEST)
+        wait_until(lambda: gateway.unfinished() == [], "nothing to be on its way")
+        assert stored.damaged(gateway.cache_directory) == []
+        assert gateway.is_running
+
+
+def test_larger_than_the_cache(registry):
+    with writable(registry, cache={"max_size": "2MiB"}) as gateway:
+        app = Repository(gateway.url, "team/app")
+        large = patterned(5 * MIB, seed=3)
+        for push in WAYS:
+            assert push(app).status == 201
+        assert app.push(large) == images.sha256(large)
+        assert app.blob(images.sha256(large)).body == large
+        assert app.blob(DIGEST).body == DATA
+        wait_until(lambda: stored.bytes_held(gateway.cache_directory) <= 2 * MIB,
+                   "the cache to shrink")
+
+
 # A disk that fails.
 
 
