@@ -25,12 +25,7 @@ constexpr std::size_t kPiece = 256 * 1024;
 constexpr std::chrono::milliseconds kMinLook{10};
 constexpr std::chrono::milliseconds kMaxLook{1000};
 constexpr long kStreamBuffer = 256 * 1024;  // libcurl's own, of what is sent
-
-// For 100 Continue. Of a small body little is lost where it turns out not to be wanted; and there
-// are servers that know 100 Continue but refuse a small body only after they have read it.
 constexpr std::chrono::milliseconds kPatienceForContinue{1000};
-constexpr std::chrono::milliseconds kPatienceForContinueOfSmall{200};
-constexpr std::uint64_t kSmallStream = 256 * 1024;
 
 bool has_control_characters(std::string_view text) {
   return std::ranges::any_of(text, [](char c) {
@@ -173,10 +168,9 @@ void CurlTransfer::set_method() {
   CURL* const easy = easy_.get();
   const std::string& method = request_.method;
   if (feed_) {
-    const bool is_small = request_.stream_length && *request_.stream_length <= kSmallStream;
-    const auto patience = is_small ? kPatienceForContinueOfSmall : kPatienceForContinue;
     ::curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);  // with Expect: 100-continue
-    ::curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, static_cast<long>(patience.count()));
+    ::curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS,
+                       static_cast<long>(kPatienceForContinue.count()));
     ::curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method.c_str());
     ::curl_easy_setopt(
         easy, CURLOPT_INFILESIZE_LARGE,

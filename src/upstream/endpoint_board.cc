@@ -32,8 +32,15 @@ void EndpointBoard::note_no_continue(const std::string& endpoint) {
   entries_[endpoint].no_continue_until = clock_.steady() + kRemembered;
 }
 
-bool EndpointBoard::sends_no_continue(const std::string& endpoint) const {
-  return clock_.steady() < find(endpoint).no_continue_until;
+void EndpointBoard::note_no_continue_for_small(const std::string& endpoint) {
+  const std::lock_guard lock(mutex_);
+  entries_[endpoint].no_continue_for_small_until = clock_.steady() + kRemembered;
+}
+
+bool EndpointBoard::sends_no_continue(const std::string& endpoint, bool is_small) const {
+  const Entry entry = find(endpoint);
+  const SteadyTime now = clock_.steady();
+  return now < entry.no_continue_until || (is_small && now < entry.no_continue_for_small_until);
 }
 
 EndpointBoard::Entry EndpointBoard::find(const std::string& endpoint) const {

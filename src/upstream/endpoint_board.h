@@ -36,15 +36,18 @@ class EndpointBoard {
   // Whether there is a challenge, or it asks nothing.
   [[nodiscard]] bool is_login_known(const std::string& endpoint) const;
 
-  // It took a body that was announced with Expect: 100-continue and said nothing to that.
+  // It said nothing to Expect: 100-continue, and what then came it took: it knows no 100 Continue;
+  // or refused: there are servers that know it but refuse a small body only once they have read it.
   void note_no_continue(const std::string& endpoint);
-  [[nodiscard]] bool sends_no_continue(const std::string& endpoint) const;
+  void note_no_continue_for_small(const std::string& endpoint);
+  [[nodiscard]] bool sends_no_continue(const std::string& endpoint, bool is_small) const;
 
  private:
   struct Entry {
     std::optional<Challenge> challenge;
     SteadyTime asks_nothing_until{};
     SteadyTime no_continue_until{};
+    SteadyTime no_continue_for_small_until{};
   };
 
   [[nodiscard]] Entry find(const std::string& endpoint) const;

@@ -43,11 +43,21 @@ TEST_F(EndpointBoardTest, ForgetsTheRestAfterAWhile) {
   board_.note_no_continue(endpoint_);
   clock_.advance(EndpointBoard::kRemembered - std::chrono::seconds(1));
   EXPECT_TRUE(board_.is_login_known(endpoint_));
-  EXPECT_TRUE(board_.sends_no_continue(endpoint_));
-  EXPECT_FALSE(board_.sends_no_continue("https://other.example"));
+  EXPECT_TRUE(board_.sends_no_continue(endpoint_, true));
+  EXPECT_TRUE(board_.sends_no_continue(endpoint_, false));
+  EXPECT_FALSE(board_.sends_no_continue("https://other.example", true));
   clock_.advance(std::chrono::seconds(1));
   EXPECT_FALSE(board_.is_login_known(endpoint_));
-  EXPECT_FALSE(board_.sends_no_continue(endpoint_));
+  EXPECT_FALSE(board_.sends_no_continue(endpoint_, true));
+  EXPECT_FALSE(board_.sends_no_continue(endpoint_, false));
+}
+
+TEST_F(EndpointBoardTest, WhatIsRefusedLateSaysNothingOfLargeBodies) {
+  board_.note_no_continue_for_small(endpoint_);
+  EXPECT_TRUE(board_.sends_no_continue(endpoint_, true));
+  EXPECT_FALSE(board_.sends_no_continue(endpoint_, false));
+  clock_.advance(EndpointBoard::kRemembered);
+  EXPECT_FALSE(board_.sends_no_continue(endpoint_, true));
 }
 
 }  // namespace

@@ -43,7 +43,7 @@ struct HttpRequest {
   std::shared_ptr<Body> stream{};
   std::optional<std::uint64_t> stream_length{};  // bytes; nullopt: chunked
   // Nothing is read of a stream before the server wants it (100 Continue), or has said nothing for
-  // a second; for 200 ms where at most 256 KiB come. Else it is not asked.
+  // a second. False: the server is not asked, and the stream goes out at once.
   bool expects_continue = true;
   // Where given, set to true once there is a connection, and the request goes out.
   std::shared_ptr<bool> has_gone_out{};

@@ -11,6 +11,7 @@ namespace fairlead::upstream {
 namespace {
 
 constexpr std::chrono::milliseconds kPatienceForEnd = std::chrono::minutes(5);
+constexpr std::uint64_t kSmallStream = 256 * 1024;  // read by many servers before they refuse it
 constexpr std::size_t kMaxAnswer = 64 * 1024;
 constexpr std::size_t kMaxLocation = 8 * 1024;
 
@@ -162,6 +163,7 @@ async::Task<Result<RegistryClient::Answer>> RegistryClient::send_change(const Ch
                                                                         RedirectTarget first,
                                                                         Secret authorization) {
   const std::string& endpoint = endpoints_.url(Endpoints::kOwn);
+  const bool is_small = change.stream_length && *change.stream_length <= kSmallStream;
   std::string url;
   bool is_elsewhere = false;
   const auto go_to = [&](RedirectTarget target) {
@@ -176,15 +178,14 @@ async::Task<Result<RegistryClient::Answer>> RegistryClient::send_change(const Ch
   for (int redirects = 0;; ++redirects) {
     sending.status = 0;
     HttpRequest request = request_for(change, url, authorization);
-    request.expects_continue = is_elsewhere || !board_.sends_no_continue(endpoint);
+    request.expects_continue = is_elsewhere || !board_.sends_no_continue(endpoint, is_small);
     request.has_gone_out = sending.has_gone_out = std::make_shared<bool>(false);
     auto response = co_await transport_.send(std::move(request));
     if (!response) co_return std::unexpected(unanswered(std::move(response.error())));
     sending.status = (*response)->status();
-    // Only a server that took the body shows by its silence that it knows no 100 Continue: others
-    // that do say nothing, either, of a body that they refuse once it has come.
-    if (is_success(sending.status) && !is_elsewhere && (*response)->ignored_expectation()) {
-      board_.note_no_continue(endpoint);
+    if (!is_elsewhere && (*response)->ignored_expectation()) {
+      if (is_success(sending.status)) board_.note_no_continue(endpoint);
+      if (is_small) board_.note_no_continue_for_small(endpoint);
     }
     if (!is_redirect(sending.status)) {
       co_return Answer{.response = *std::move(response),

@@ -7,26 +7,23 @@ namespace {
 
 TEST_F(StreamedRequestTest, ReadsNothingBeforeTheServerWantsIt) {
   receive({.holds_continue = true});
-  const std::string body = numbers(std::size_t{300} << 10);
-  give(body);
+  give("body");
   producer_->end();
-  begin_sending(request(body.size()));
+  begin_sending(request(4));
   run_for(300ms);
   EXPECT_EQ(producer_->reads(), 0);
   server_.release();
   const auto answer = response();
   ASSERT_TRUE(answer);
   EXPECT_FALSE((*answer)->ignored_expectation());
-  EXPECT_EQ(server_.requests()[0].body, body);
+  EXPECT_EQ(server_.requests()[0].body, "body");
 }
 
 TEST_F(StreamedRequestTest, AServerThatSaysNothingGetsTheBodyAfterASecond) {
   receive({.sends_continue = false});
-  const std::string body = numbers((std::size_t{256} << 10) + 1);
-  for (const auto length :
-       {std::optional<std::uint64_t>(body.size()), std::optional<std::uint64_t>()}) {
+  for (const auto length : {std::optional<std::uint64_t>(4), std::optional<std::uint64_t>()}) {
     producer_ = std::make_shared<Producer>(context_);
-    give(body);
+    give("body");
     producer_->end();
     const auto begun = std::chrono::steady_clock::now();
     begin_sending(request(length));
@@ -35,23 +32,9 @@ TEST_F(StreamedRequestTest, AServerThatSaysNothingGetsTheBodyAfterASecond) {
     const auto answer = response();
     ASSERT_TRUE(answer);
     EXPECT_TRUE((*answer)->ignored_expectation());
-    EXPECT_TRUE(server_.requests().back().body == body);
+    EXPECT_EQ(server_.requests().back().body, "body");
     EXPECT_GE(std::chrono::steady_clock::now() - begun, 900ms);
   }
-}
-
-TEST_F(StreamedRequestTest, ASmallBodySooner) {
-  receive({.sends_continue = false});
-  give("body");
-  producer_->end();
-  const auto begun = std::chrono::steady_clock::now();
-  begin_sending(request(4));
-  run_for(100ms);
-  EXPECT_EQ(producer_->reads(), 0);
-  ASSERT_TRUE(response());
-  EXPECT_EQ(server_.requests()[0].body, "body");
-  EXPECT_GE(std::chrono::steady_clock::now() - begun, 190ms);
-  EXPECT_LT(std::chrono::steady_clock::now() - begun, 900ms);
 }
 
 TEST_F(StreamedRequestTest, WhereNothingIsExpectedTheBodyGoesAtOnce) {
