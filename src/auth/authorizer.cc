@@ -14,6 +14,11 @@ std::expected<Grant, Refusal> authorize(const Policy& policy, const Caller& call
                                         const Wish& wish) {
   const std::string action(oci::to_string(wish.action));
   if (!wish.route_allows.has(wish.action)) {
+    // What there is, and what it is for, is not for those to know who may see nothing of it.
+    const bool may_see =
+        caller.is_identified() || wish.is_capability ||
+        policy.decide(caller, wish.repository, wish.route_anonymous).actions.has(oci::Action::Pull);
+    if (!may_see) return refuse(Refusal::Kind::NoCaller, "authentication required");
     return refuse(Refusal::Kind::Denied, "this is read-only here: " + action + " is not allowed");
   }
   if (wish.is_capability) return Grant{};

@@ -48,6 +48,14 @@ TEST(Authorizer, ARouteBoundsWhatAnybodyMay) {
             "granted");
 }
 
+// The attack: asking for what is not allowed, to learn what there is.
+TEST(Authorizer, WhoMaySeeNothingLearnsNothingOfTheRoute) {
+  const Wish push_a{.repository = "a", .action = Action::Push, .route_allows = kPull};
+  EXPECT_EQ(ask(kClosed, {}, push_a), "who?");
+  EXPECT_EQ(ask(kOpen, {}, push_a), "denied");
+  EXPECT_EQ(ask(kClosed, user("alice"), push_a), "denied");
+}
+
 TEST(Authorizer, WhoIsNotKnownIsAskedWhoTheyAre) {
   EXPECT_EQ(ask(kOpen, {}, {.repository = "a"}), "granted");
   EXPECT_EQ(ask(kClosed, {}, {.repository = "a"}), "who?");

@@ -101,7 +101,11 @@ async::Task<> Gateway::respond_refusal(Exchange& exchange, Error error) {
 
 async::Task<> Gateway::pull_manifest_by_tag(Exchange& exchange, cache::Source source) {
   // Resolve.
-  const auto policy = policy_of(exchange);
+  auto policy = policy_of(exchange);
+  // Who pushes skips what they are told to be there: the registry is to say so.
+  if (exchange.operation.is_head && may(exchange, exchange.target, oci::Action::Push)) {
+    policy.fresh_for = std::chrono::milliseconds(0);
+  }
   auto resolved = co_await resolver_.resolve(source, exchange.operation.reference.text, policy);
   if (!resolved) co_return co_await respond_refusal(exchange, resolved.error());
   note_freshness(exchange, *resolved);

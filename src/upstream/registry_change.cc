@@ -53,6 +53,16 @@ std::string scope_of(const Change& change) {
 
 bool is_success(int status) { return status >= 200 && status < 300; }
 
+// The attack, or the proxy in between: a page that says 200 to everything is no yes.
+bool means_something(const Change& change, int status) {
+  if (status >= 400) return true;
+  if (change.method == "GET" || change.method == "DELETE") {
+    return status == 200 || status == 202 || status == 204;
+  }
+  const bool may_be_empty = is_about_upload(change) && change.method != "POST";
+  return status == 201 || status == 202 || (status == 204 && may_be_empty);
+}
+
 bool is_answer(int status) {
   const bool is_about_us = status == 401 || status == 403 || status == 429;
   return is_success(status) || (status >= 400 && status < 500 && !is_about_us);
@@ -237,6 +247,10 @@ async::Task<Result<ChangeAnswer>> RegistryClient::read_change_answer(const Chang
                     .chunk_min_length = std::string(headers.find("OCI-Chunk-Min-Length")),
                     .warning = headers.join("Warning")};
   for (const std::string_view tag : headers.find_all("OCI-Tag")) told.tags.emplace_back(tag);
+  if (!means_something(change, told.status)) {
+    co_return corrupt("answered " + std::to_string(told.status) + " to a " + change.method +
+                      ", which is no word of a registry's");
+  }
   told.is_from_elsewhere = answer.is_from_elsewhere;
   const bool needs_location =
       told.status == 202 && (change.method == "POST" || change.method == "PATCH");
