@@ -32,6 +32,7 @@
 #include "cache/resolver.h"
 #include "cache/services.h"
 #include "gateway/admission.h"
+#include "gateway/byte_budget.h"
 #include "gateway/catalog_page.h"
 #include "gateway/exchange.h"
 #include "gateway/readiness.h"
@@ -178,6 +179,9 @@ class Gateway {
   cache::Changes changes_;
   cache::FreshnessPolicy freshness_;
   telemetry::Log& log_;
+
+  static constexpr std::size_t kMaxManifestBytes = 64u << 20;
+  ByteBudget manifest_bytes_{kMaxManifestBytes};  // of all that are being pushed
 };
 
 }  // namespace fairlead::gateway
