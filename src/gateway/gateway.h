@@ -163,7 +163,8 @@ class Gateway {
 
   // catalog.cc
   async::Task<> list_catalog(Exchange& exchange);
-  async::Task<ToldNames> ask_for_names(Exchange& exchange);
+  [[nodiscard]] std::vector<CatalogWay> catalog_ways_of(const CatalogView& view) const;
+  async::Task<ToldNames> ask_for_names(Exchange& exchange, const std::vector<CatalogWay>& ways);
   [[nodiscard]] bool has_catalog() const;
 
   const routing::Router& router_;
