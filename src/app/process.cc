@@ -74,6 +74,10 @@ void return_large_blocks() {
   // NOLINTEND(concurrency-mt-unsafe)
 }
 
+// Of the pool's threads, for what may take long and is not urgent.
+constexpr std::size_t kCatalogPagesAtOnce = 2;
+constexpr std::size_t kMaxCatalogWaiting = 32;
+
 std::size_t blocking_threads() {
   return std::max<std::size_t>(4, 2 * std::size_t{std::thread::hardware_concurrency()});
 }
@@ -239,6 +243,7 @@ class Process {
         .trusted_proxies = trusted_proxies_,
         .cors = cors_,
         .limits = limits_,
+        .catalog_line = catalog_line_,
         .authenticator = parts->authenticator,
         .relayed = parts->relayed,
         .wants_callers = wants_callers(config),
@@ -325,6 +330,7 @@ class Process {
   gateway::Cors cors_;
   gateway::ClientLimits limits_;
   auth::LoginThrottle throttle_{clock_};
+  auth::WaitingLine catalog_line_{kCatalogPagesAtOnce, kMaxCatalogWaiting, "catalog pages"};
   gateway::RelayRights rights_{clock_};
   cache::Bookkeeper bookkeeper_{*index_, *store_, clock_,
                                 buckets_->of_cache ? cache::Links::Stay : cache::Links::Go};

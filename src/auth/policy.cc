@@ -4,8 +4,19 @@
 #include <algorithm>
 
 #include "oci/glob.h"
+#include "oci/name_prefix.h"
 
 namespace fairlead::auth {
+namespace {
+
+constexpr std::string_view kAnyName = "**";
+
+const Caller& nobody_known() {
+  static const Caller kNobody;
+  return kNobody;
+}
+
+}  // namespace
 
 // The attack: a JWT whose subject is "anonymous" or "*" is somebody of that name, no more.
 bool Rule::is_for(const Caller& caller) const {
@@ -31,8 +42,7 @@ const Rule* Policy::first_rule(const Caller& caller, std::string_view repository
 
 Decision Policy::decide_anonymous(std::string_view repository,
                                   std::optional<Actions> of_route) const {
-  static const Caller kNobody;
-  if (const Rule* rule = first_rule(kNobody, repository)) {
+  if (const Rule* rule = first_rule(nobody_known(), repository)) {
     return {.actions = rule->actions, .basis = Decision::Basis::Rule, .rule = rule};
   }
   const Actions actions = of_route.value_or(options_.anonymous);
@@ -63,6 +73,37 @@ Decision Policy::decide(const Caller& caller, std::string_view repository,
             .basis = Decision::Basis::Identified};
   }
   return anonymous;
+}
+
+// What the rules for `caller` give. False: they decide on all names, so that nothing else does.
+bool Policy::add_prefixes(const Caller& caller, std::vector<std::string>& out) const {
+  if (!options_.rules) return true;
+  for (const Rule& rule : *options_.rules) {
+    if (!rule.is_for(caller)) continue;
+    if (rule.actions.has(oci::Action::Pull)) {
+      for (const std::string& glob : rule.repositories) out.emplace_back(oci::literal_prefix(glob));
+    }
+    const auto& globs = rule.repositories;
+    if (std::ranges::find(globs, kAnyName) != globs.end()) return false;
+  }
+  return true;
+}
+
+Prospect Policy::prospect_of(const Caller& caller) const {
+  std::vector<std::string> prefixes;
+  bool falls_back = true;
+  if (caller.access) {
+    for (const Access& entry : caller.access->entries()) {
+      if (entry.actions.has(oci::Action::Pull)) prefixes.push_back(entry.name);
+    }
+  } else if (caller.is_identified() && caller.kind != Caller::Kind::Relayed) {
+    if (!options_.rules) prefixes.emplace_back();
+    falls_back = add_prefixes(caller, prefixes);
+  }
+  if (falls_back) falls_back = add_prefixes(nobody_known(), prefixes);
+  return {.prefixes = oci::outermost(std::move(prefixes)),
+          .falls_back = falls_back,
+          .anonymous = options_.anonymous};
 }
 
 }  // namespace fairlead::auth

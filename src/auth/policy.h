@@ -52,6 +52,19 @@ struct Decision {
   const Rule* rule = nullptr;
 };
 
+// Where a caller may pull something, as far as can be told without a name. What lies elsewhere is
+// refused for sure; of what lies here decide() has to be asked.
+struct Prospect {
+  std::vector<std::string> prefixes;  // of qualified names; sorted, none begins with another
+  bool falls_back = true;             // on what the route, or `anonymous`, says for the rest
+  Actions anonymous{};                // of all routes
+
+  // Whether that is anywhere on a route that says `of_route`.
+  [[nodiscard]] bool is_open(std::optional<Actions> of_route) const {
+    return falls_back && of_route.value_or(anonymous).has(oci::Action::Pull);
+  }
+};
+
 // Immutable; thread-safe.
 class Policy {
  public:
@@ -61,10 +74,13 @@ class Policy {
   [[nodiscard]] Decision decide(const Caller& caller, std::string_view repository,
                                 std::optional<Actions> of_route = std::nullopt) const;
 
+  [[nodiscard]] Prospect prospect_of(const Caller& caller) const;
+
  private:
   [[nodiscard]] Decision decide_anonymous(std::string_view repository,
                                           std::optional<Actions> of_route) const;
   [[nodiscard]] const Rule* first_rule(const Caller& caller, std::string_view repository) const;
+  [[nodiscard]] bool add_prefixes(const Caller& caller, std::vector<std::string>& out) const;
 
   PolicyOptions options_;
 };

@@ -49,6 +49,45 @@ TEST(Policy, TheFirstRuleThatMatchesDecides) {
   EXPECT_EQ(policy.decide(user("bob"), "else").basis, Decision::Basis::Nothing);
 }
 
+// What decide() gives lies within the prospect.
+TEST(Policy, TellsWhereSomethingMayBePulled) {
+  const std::vector<Rule> rules{{{"alice"}, {"team/secret/**"}, {}},
+                                {{"alice"}, {"team/*", "one"}, kBoth},
+                                {{"bob"}, {"**"}, {}},
+                                {{"*"}, {"shared/**"}, kPull},
+                                {{"anonymous"}, {"closed/**"}, {}},
+                                {{"anonymous"}, {"public/**"}, kPull}};
+  const Policy closed{{.anonymous = {}, .rules = rules}};
+  using Prefixes = std::vector<std::string>;
+  EXPECT_EQ(closed.prospect_of({}).prefixes, (Prefixes{"public/"}));
+  EXPECT_FALSE(closed.prospect_of({}).is_open({}));
+  EXPECT_TRUE(closed.prospect_of({}).is_open(kPull));
+  EXPECT_EQ(closed.prospect_of(user("alice")).prefixes,
+            (Prefixes{"one", "public/", "shared/", "team/"}));
+  EXPECT_EQ(closed.prospect_of(issued("")).prefixes, (Prefixes{"public/", "shared/"}));
+
+  const Policy open{{.anonymous = kPull, .rules = rules}};
+  EXPECT_TRUE(open.prospect_of({}).is_open({}));
+  EXPECT_FALSE(open.prospect_of({}).is_open(Actions{}));
+  EXPECT_TRUE(open.prospect_of(user("alice")).is_open({}));
+  // A rule for all names leaves nothing to others.
+  EXPECT_EQ(open.prospect_of(user("bob")).prefixes, Prefixes{});
+  EXPECT_FALSE(open.prospect_of(user("bob")).is_open(kPull));
+
+  const Policy without_rules{{.anonymous = {}}};
+  EXPECT_EQ(without_rules.prospect_of({}).prefixes, Prefixes{});
+  EXPECT_EQ(without_rules.prospect_of(user("alice")).prefixes, (Prefixes{""}));
+  EXPECT_EQ(without_rules.prospect_of({.kind = Caller::Kind::Relayed, .name = "bob"}).prefixes,
+            Prefixes{});
+
+  Caller with_list = user("alice");
+  with_list.access = AccessList(
+      {{.name = "team/app", .actions = kPull}, {.name = "other", .actions = {Action::Push}}});
+  EXPECT_EQ(closed.prospect_of(with_list).prefixes, (Prefixes{"public/", "team/app"}));
+  with_list.access = AccessList({{.reach = Access::Reach::All, .actions = kPull}});
+  EXPECT_EQ(closed.prospect_of(with_list).prefixes, (Prefixes{""}));
+}
+
 TEST(Policy, RulesForAnonymousAreForNobodyElse) {
   const Policy policy{{.rules = std::vector<Rule>{{{"anonymous"}, {"private/**"}, {}},
                                                   {{"alice"}, {"private/**"}, kPull}}}};

@@ -5,17 +5,6 @@
 #include <optional>
 
 namespace fairlead::auth {
-namespace {
-
-std::unexpected<Error> too_many() {
-  return std::unexpected(Error{.code = Code::TooManyRequests,
-                               .origin = Origin::Client,
-                               .retry = Retry::Yes,
-                               .context = "too many logins at once",
-                               .retry_after = std::chrono::seconds(1)});
-}
-
-}  // namespace
 
 // Somebody in the line; out of it when their coroutine goes on, or away.
 class WaitingLine::Waiter {
@@ -59,6 +48,14 @@ async::Task<Result<WaitingLine::Place>> WaitingLine::enter(SteadyTime deadline) 
 std::size_t WaitingLine::waiting() const {
   const std::lock_guard lock(mutex_);
   return waiting_.size();
+}
+
+std::unexpected<Error> WaitingLine::too_many() const {
+  return std::unexpected(Error{.code = Code::TooManyRequests,
+                               .origin = Origin::Client,
+                               .retry = Retry::Yes,
+                               .context = "too many " + what_ + " at once",
+                               .retry_after = std::chrono::seconds(1)});
 }
 
 // Past nobody who waits.

@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <expected>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "async/broadcast.h"
@@ -33,8 +35,9 @@ class WaitingLine {
     WaitingLine* line_ = nullptr;
   };
 
-  WaitingLine(std::size_t places, std::size_t max_waiting)
-      : places_(places), max_waiting_(max_waiting) {}
+  // `what` there may be too many of, as a client is told.
+  WaitingLine(std::size_t places, std::size_t max_waiting, std::string what = "logins")
+      : places_(places), max_waiting_(max_waiting), what_(std::move(what)) {}
 
   // TooManyRequests at once when too many wait already, or when `deadline` passes first.
   async::Task<Result<Place>> enter(SteadyTime deadline);
@@ -43,12 +46,14 @@ class WaitingLine {
 
  private:
   class Waiter;
+  [[nodiscard]] std::unexpected<Error> too_many() const;
   bool try_begin();
   bool try_begin(std::uint64_t ticket);
   void leave();
 
   const std::size_t places_;
   const std::size_t max_waiting_;
+  const std::string what_;
   mutable std::mutex mutex_;
   std::size_t working_ = 0;
   std::uint64_t next_ticket_ = 0;

@@ -48,6 +48,7 @@ TEST_F(WaitingLineTest, TurnsAwayWhoHasNoRoom) {
   settle();
   ASSERT_TRUE(d_);
   EXPECT_EQ(d_->error().code, Code::TooManyRequests);
+  EXPECT_EQ(d_->error().context, "too many logins at once");
   a_.reset();
   run_until([&] { return b_.has_value(); });
   b_.reset();

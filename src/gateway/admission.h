@@ -12,6 +12,7 @@
 #include "auth/sealed_token.h"
 #include "auth/upload_sessions.h"
 #include "auth/users.h"
+#include "auth/waiting_line.h"
 #include "base/clock.h"
 #include "gateway/client_limits.h"
 #include "gateway/cors.h"
@@ -34,6 +35,7 @@ struct Admission {
   const http::TrustedProxies& trusted_proxies;
   const Cors& cors;
   ClientLimits& limits;
+  auth::WaitingLine& catalog_line;  // of those whose page of the catalog is put together
 
   // The worker's.
   auth::Authenticator& authenticator;

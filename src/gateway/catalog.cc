@@ -4,6 +4,7 @@
 #include "oci/catalog.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,6 +19,7 @@ namespace fairlead::gateway {
 namespace {
 
 constexpr std::size_t kMaxNames = 1000;  // of one page
+constexpr std::chrono::seconds kMaxWait{10};
 
 // Which registry is missing is not for everybody to know.
 constexpr std::string_view kIncomplete =
@@ -52,15 +54,26 @@ bool Gateway::has_catalog() const {
          });
 }
 
-// What the registries tell that the request can reach.
-async::Task<ToldNames> Gateway::ask_for_names(Exchange& exchange) {
+// Those to registries that are in the catalog.
+std::vector<CatalogWay> Gateway::catalog_ways_of(const CatalogView& view) const {
+  auto ways = catalog_ways(view);
+  std::erase_if(ways, [&](const CatalogWay& way) {
+    return !registries_.find(way.reach.registry)->second.in_catalog;
+  });
+  return ways;
+}
+
+// What the registries tell to which the ways lead.
+async::Task<ToldNames> Gateway::ask_for_names(Exchange& exchange,
+                                              const std::vector<CatalogWay>& ways) {
   ToldNames told;
   std::optional<cache::Freshness> freshness;
-  for (const routing::Reach& reach : router_.reaches(place_of(exchange))) {
-    const ServedRegistry& served = registries_.find(reach.registry)->second;
-    if (!served.in_catalog || told.contains(reach.registry)) continue;
-    auto names = co_await cache_.repositories->names(served.registry, reach.registry, freshness_);
-    told.emplace(reach.registry, names ? names->names : nullptr);
+  for (const CatalogWay& way : ways) {
+    const std::string& registry = way.reach.registry;
+    if (told.contains(registry)) continue;
+    auto names = co_await cache_.repositories->names(registries_.find(registry)->second.registry,
+                                                     registry, freshness_);
+    told.emplace(registry, names ? names->names : nullptr);
     if (names) freshness = older(names->freshness, freshness.value_or(names->freshness));
     if (!names) exchange.warning = kIncomplete;
   }
@@ -80,21 +93,29 @@ async::Task<> Gateway::list_catalog(Exchange& exchange) {
     co_return co_await respond_error(exchange, 400, oci::ErrorCode::Unsupported,
                                      "the catalog can be asked for n names behind last");
   }
-  const std::size_t n = std::min(query.n.value_or(kMaxNames), kMaxNames);
-  const auth::Caller reader = auth::reader_of_catalog(*exchange.caller);
-  const ToldNames told = co_await ask_for_names(exchange);
-  auto work = [&] {
-    const CatalogView view{.router = router_,
-                           .policy = admission_.policy,
-                           .caller = reader,
-                           .place = place_of(exchange)};
-    return catalog_page(view, told, query.last, n);
-  };
-  const CatalogPage page = co_await cache_.pool.run(work);  // it may be long
 
+  // The attack: who may see nothing has us read and look through all there is, as often as they
+  // like.
+  const auth::Caller reader = auth::reader_of_catalog(*exchange.caller);
+  const CatalogView view{.router = router_,
+                         .policy = admission_.policy,
+                         .caller = reader,
+                         .place = place_of(exchange)};
+  const auto ways = catalog_ways_of(view);
   const bool has_shown_something = !exchange.request.find("Authorization").empty();
-  if (page.is_all_hidden && admission_.wants_callers && !has_shown_something) {
+  if (ways.empty() && admission_.wants_callers && !has_shown_something) {
     co_return co_await respond_unauthorized(exchange, TokenError::None, "authentication required");
+  }
+
+  const ToldNames told = co_await ask_for_names(exchange, ways);
+  const std::size_t n = std::min(query.n.value_or(kMaxNames), kMaxNames);
+  CatalogPage page;
+  if (!told.empty()) {
+    const auto place =
+        co_await admission_.catalog_line.enter(std::chrono::steady_clock::now() + kMaxWait);
+    if (!place) co_return co_await respond_error(exchange, place.error());
+    auto work = [&] { return catalog_page(view, ways, told, query.last, n); };
+    page = co_await cache_.pool.run(work);  // it may be long
   }
   auto head = make_head(exchange, 200);
   head.add("Content-Type", "application/json");

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // CatalogPage: what one caller sees of the repositories of registries, under the names by which
 // they would pull them. Pure.
+//
+// It may be one of a hundred thousand names, so nothing is copied or sorted: the names of a
+// registry are sorted, and so are the clients' that a way makes of them. Of each way only those
+// stretches are walked where the caller may pull something, from `last` on, until the page is full.
+// The attack: who may pull little or nothing asks again and again.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +22,7 @@
 
 namespace fairlead::gateway {
 
-// By registry: the names that it told, none of them twice.
+// By registry: the names that it told, sorted, none of them twice.
 using ToldNames =
     std::map<std::string, std::shared_ptr<const std::vector<std::string>>, std::less<>>;
 
@@ -29,15 +34,24 @@ struct CatalogView {
   routing::RouteQuery place;
 };
 
+// A way on which they may see something, if the registry has it.
+struct CatalogWay {
+  routing::Reach reach;
+  std::vector<std::string> prefixes;  // of the client's names; sorted, none begins with another
+};
+
+// All of them. None: they see nothing, whatever registries tell.
+std::vector<CatalogWay> catalog_ways(const CatalogView& view);
+
 struct CatalogPage {
   std::vector<std::string> names;  // sorted
   bool has_more = false;           // behind them
-  bool is_all_hidden = false;      // there is no name at all, on any page, that they may see
+  std::size_t decisions = 0;       // how many names it took: each was routed, and authorized
 };
 
 // The names behind `last`, `n` of them. A name is on it only if a pull by that name would go to
 // that repository, and they may pull it. The attack: to learn by the catalog what cannot be pulled.
-CatalogPage catalog_page(const CatalogView& view, const ToldNames& told, std::string_view last,
-                         std::size_t n);
+CatalogPage catalog_page(const CatalogView& view, const std::vector<CatalogWay>& ways,
+                         const ToldNames& told, std::string_view last, std::size_t n);
 
 }  // namespace fairlead::gateway

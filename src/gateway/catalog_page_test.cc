@@ -4,6 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <optional>
+#include <random>
+#include <set>
+
+#include "auth/authorizer.h"
+
 namespace fairlead::gateway {
 namespace {
 
@@ -23,6 +30,7 @@ routing::Router build(const std::vector<RouteOptions>& routes) {
 }
 
 void put(ToldNames& told, const std::string& registry, std::vector<std::string> names) {
+  std::ranges::sort(names);
   told[registry] = std::make_shared<const std::vector<std::string>>(std::move(names));
 }
 
@@ -43,9 +51,36 @@ struct Asked {
 CatalogPage page(const std::vector<RouteOptions>& routes, const ToldNames& told,
                  const Asked& asked = {}) {
   const auto router = build(routes);
-  return catalog_page(
-      {.router = router, .policy = asked.policy, .caller = asked.caller, .place = asked.place},
-      told, asked.last, asked.n);
+  const CatalogView view{
+      .router = router, .policy = asked.policy, .caller = asked.caller, .place = asked.place};
+  return catalog_page(view, catalog_ways(view), told, asked.last, asked.n);
+}
+
+// "registry: prefix prefix", in the order of the routes' matches.
+std::vector<std::string> ways(const std::vector<RouteOptions>& routes, const Asked& asked = {}) {
+  const auto router = build(routes);
+  std::vector<std::string> out;
+  for (const CatalogWay& way : catalog_ways({.router = router,
+                                             .policy = asked.policy,
+                                             .caller = asked.caller,
+                                             .place = asked.place})) {
+    out.push_back(way.reach.registry + ":");
+    for (const std::string& prefix : way.prefixes) out.back() += " " + prefix;
+  }
+  return out;
+}
+
+auth::Caller user(std::string name) {
+  return {.kind = auth::Caller::Kind::User, .name = std::move(name)};
+}
+
+auth::Rule rule(std::string who, std::vector<std::string> repositories,
+                auth::Actions actions = {oci::Action::Pull}) {
+  return {.who = {std::move(who)}, .repositories = std::move(repositories), .actions = actions};
+}
+
+auth::Policy closed_but(std::vector<auth::Rule> rules) {
+  return auth::Policy{{.anonymous = {}, .rules = std::move(rules)}};
 }
 
 TEST(CatalogPage, NamesAreTheClients) {
@@ -149,8 +184,21 @@ TEST(CatalogPage, IsCutAsAskedFor) {
   const auto none = page(routes, told, {.n = 0});
   EXPECT_THAT(none.names, IsEmpty());
   EXPECT_FALSE(none.has_more);
-  EXPECT_FALSE(none.is_all_hidden);
-  EXPECT_FALSE(page(routes, told, {.last = "zz"}).is_all_hidden);
+}
+
+TEST(CatalogPage, SeveralWaysAreOneList) {
+  ToldNames told = zot({"a", "b/1", "b/2", "d"});
+  put(told, "docker.io", {"b/3", "c/1"});
+  const std::vector<RouteOptions> routes{{.match = "x/", .to = "zot/b/"},
+                                         {.match = "a/", .to = "docker.io/"},
+                                         {.match = "", .to = "zot/"},
+                                         {.match = "x/2", .to = "zot/d"}};
+  EXPECT_THAT(page(routes, told).names,
+              ElementsAre("a", "a/b/3", "a/c/1", "b/1", "b/2", "d", "x/1", "x/2"));
+  const auto middle = page(routes, told, {.last = "a/b/3", .n = 4});
+  EXPECT_THAT(middle.names, ElementsAre("a/c/1", "b/1", "b/2", "d"));
+  EXPECT_TRUE(middle.has_more);
+  EXPECT_THAT(page(routes, told, {.last = "x/1"}).names, ElementsAre("x/2"));
 }
 
 TEST(CatalogPage, WhatIsHiddenBehindAPageIsNoMore) {
@@ -158,12 +206,212 @@ TEST(CatalogPage, WhatIsHiddenBehindAPageIsNoMore) {
   EXPECT_FALSE(page({route}, zot({"a", "b"}), {.n = 1}).has_more);
 }
 
-TEST(CatalogPage, AllIsHiddenWhereNothingMayBePulled) {
-  const auth::Policy closed{{.anonymous = {}}};
+TEST(CatalogWays, AreThoseOnWhichSomethingMayBePulled) {
+  const std::vector<RouteOptions> routes{
+      {.match = "", .to = "zot/"},
+      {.match = "hub/", .to = "docker.io/"},
+      {.match = "upload/", .to = "zot/u/", .policy = {.allow = {oci::Action::Push}}}};
+  EXPECT_THAT(ways(routes), ElementsAre("zot: ", "docker.io: hub/"));
+  EXPECT_THAT(ways(routes, {.policy = auth::Policy{{.anonymous = {}}}}), IsEmpty());
+  EXPECT_THAT(ways(routes, {.policy = auth::Policy{{.anonymous = {}}}, .caller = user("alice")}),
+              ElementsAre("zot: ", "docker.io: hub/"));
+}
+
+TEST(CatalogWays, GoAsFarAsRulesMayLetThem) {
+  const std::vector<RouteOptions> routes{{.match = "", .to = "zot/"},
+                                         {.match = "hub/", .to = "docker.io/"},
+                                         {.match = "one", .to = "zot/1"}};
+  const auto policy = closed_but({rule("alice", {"hub/team/**", "team/*", "team/app"}),
+                                  rule("bob", {"one"}), rule("carol", {"**"}, {oci::Action::Push}),
+                                  rule("*", {"shared/**"}), rule("anonymous", {"public/**"})});
+  EXPECT_THAT(ways(routes, {.policy = policy, .caller = user("alice")}),
+              ElementsAre("zot: hub/team/ public/ shared/ team/", "docker.io: hub/team/"));
+  EXPECT_THAT(ways(routes, {.policy = policy, .caller = user("bob")}),
+              ElementsAre("zot: one public/ shared/", "zot: one"));
+  EXPECT_THAT(ways(routes, {.policy = policy, .caller = user("carol")}), IsEmpty());
+  EXPECT_THAT(ways(routes, {.policy = policy}), ElementsAre("zot: public/"));
+}
+
+TEST(CatalogWays, WhatARouteSaysOfAnonymousCallersCounts) {
+  const std::vector<RouteOptions> routes{
+      {.match = "closed/", .to = "zot/c/", .policy = {.anonymous = auth::Actions{}}},
+      {.match = "open/", .to = "zot/o/", .policy = {.anonymous = auth::Actions{oci::Action::Pull}}},
+      {.match = "plain/", .to = "zot/p/"}};
+  EXPECT_THAT(ways(routes, {.policy = closed_but({})}), ElementsAre("zot: open/"));
+  EXPECT_THAT(ways(routes), ElementsAre("zot: open/", "zot: plain/"));
+  // A rule for all names has the last word.
+  EXPECT_THAT(ways(routes, {.policy = closed_but({rule("anonymous", {"**"}, {})})}), IsEmpty());
+}
+
+TEST(CatalogWays, AreByQualifiedNames) {
+  const std::vector<RouteOptions> routes{{.match = "", .to = "zot/"},
+                                         {.name_space = "corp.example", .to = "zot/"}};
+  const auto policy = closed_but({rule("anonymous", {"corp.example/team/**"})});
+  EXPECT_THAT(ways(routes, {.policy = policy, .place = {.name_space = "Corp.example"}}),
+              ElementsAre("zot: team/"));
+  EXPECT_THAT(ways(routes, {.policy = policy}), ElementsAre("zot: corp.example/team/"));
+  EXPECT_THAT(ways(routes, {.policy = policy, .place = {.name_space = "other.example"}}),
+              IsEmpty());
+}
+
+TEST(CatalogWays, AreByTheListOfAToken) {
   const std::vector<RouteOptions> routes{{.match = "", .to = "zot/"}};
-  EXPECT_TRUE(page(routes, zot({"a"}), {.policy = closed}).is_all_hidden);
-  EXPECT_TRUE(page(routes, zot({"a"}), {.policy = closed, .n = 0}).is_all_hidden);
-  EXPECT_FALSE(page(routes, zot({"a"})).is_all_hidden);
+  auth::Caller caller = user("alice");
+  caller.access = auth::AccessList(
+      {{.name = "team/app", .actions = {oci::Action::Pull}},
+       {.reach = auth::Access::Reach::Subtree, .name = "up", .actions = {oci::Action::Push}}});
+  const auto policy = closed_but({rule("alice", {"**"})});
+  EXPECT_THAT(ways(routes, {.policy = policy, .caller = caller}), ElementsAre("zot: team/app"));
+}
+
+// All that a caller may pull by a way, found by looking at every name.
+std::vector<std::string> all_that_may_be_pulled(const routing::Router& router,
+                                                const auth::Policy& policy,
+                                                const auth::Caller& caller,
+                                                const routing::RouteQuery& place,
+                                                const ToldNames& told) {
+  std::set<std::string> found;
+  for (const routing::Reach& reach : router.reaches(place)) {
+    const auto names = told.find(reach.registry);
+    if (names == told.end()) continue;
+    for (const std::string& repository : *names->second) {
+      routing::RouteQuery query = place;
+      const std::string name = reach.name_of(repository).value_or("");
+      query.repository = name;
+      const auto target = name.empty() ? std::unexpected(routing::Unrouted{}) : router.route(query);
+      if (!target || target->registry != reach.registry ||
+          target->remote_repository != repository || !target->policy->admits(repository)) {
+        continue;
+      }
+      const auth::Wish wish{.repository = target->name,
+                            .route_allows = target->policy->allow,
+                            .route_anonymous = target->policy->anonymous};
+      if (auth::authorize(policy, caller, wish)) found.insert(name);
+    }
+  }
+  return {found.begin(), found.end()};
+}
+
+TEST(CatalogPage, NothingIsLostByNotLookingAtAll) {
+  constexpr auth::Actions kPull{oci::Action::Pull};
+  const std::vector<std::string> kParts{"a", "a-b", "ab", "b", "library"};
+  std::vector<std::string> names = kParts;
+  for (const auto& x : kParts) {
+    for (const auto& y : kParts) {
+      names.push_back(x + "/" + y);
+      for (const auto& z : kParts) names.push_back(x + "/" + y + "/" + z);
+    }
+  }
+  const std::vector<std::string> kGlobs{"**",   "a/**",     "a*/**",       "*/b",    "ab",
+                                        "b/*",  "a/b/**",   "x.test/a/**", "a-**",   "library/a",
+                                        "b/**", "hub/a/**", "x.test/**",   "hub/**", "one"};
+  std::minstd_rand random(1);
+  const auto pick = [&](const std::vector<std::string>& from) {
+    return from[random() % from.size()];
+  };
+  const auto pick_anonymous = [&]() -> std::optional<auth::Actions> {
+    if (random() % 2 == 0) return std::nullopt;
+    return random() % 2 == 0 ? kPull : auth::Actions{};
+  };
+  std::size_t seen = 0;
+  for (int round = 0; round < 300; ++round) {
+    ToldNames told = zot(names);
+    put(told, "docker.io", names);
+    std::vector<RouteOptions> routes{{.match = "", .to = "zot/"},
+                                     {.match = "a/", .to = "zot/b/"},
+                                     {.match = "hub/", .to = "docker.io/"},
+                                     {.match = "one", .to = "docker.io/a"},
+                                     {.match = "b/", .host = "x.test", .to = "zot/a/"},
+                                     {.name_space = "x.test", .to = "zot/a/"}};
+    for (RouteOptions& route : routes) {
+      route.policy.anonymous = pick_anonymous();
+      if (random() % 8 == 0) route.policy.allow = auth::Actions{oci::Action::Push};
+    }
+    if (random() % 3 == 0) routes.front().policy.repositories = {pick(kGlobs), pick(kGlobs)};
+    std::vector<auth::Rule> rules;
+    for (unsigned i = random() % 5; i > 0; --i) {
+      rules.push_back(rule(pick({"alice", "*", "anonymous"}), {pick(kGlobs), pick(kGlobs)},
+                           random() % 3 == 0 ? auth::Actions{} : kPull));
+    }
+    const auth::Policy policy{
+        {.anonymous = random() % 3 == 0 ? kPull : auth::Actions{}, .rules = rules}};
+    auth::Caller caller = random() % 2 == 0 ? user("alice") : auth::Caller{};
+    if (caller.is_identified() && random() % 3 == 0) {
+      caller.access = auth::AccessList(
+          {{.reach = auth::Access::Reach::Subtree, .name = pick(names), .actions = kPull},
+           {.name = pick(names), .actions = kPull}});
+    }
+    const routing::RouteQuery place{.host = random() % 3 == 0 ? "x.test" : "",
+                                    .name_space = random() % 3 == 0 ? "x.test" : ""};
+    const auto router = build(routes);
+    const auto expected = all_that_may_be_pulled(router, policy, caller, place, told);
+    const CatalogView view{.router = router, .policy = policy, .caller = caller, .place = place};
+    const auto ways = catalog_ways(view);
+    std::vector<std::string> found;
+    for (bool has_more = true; has_more;) {
+      auto part = catalog_page(view, ways, told, found.empty() ? "" : found.back(), 7);
+      found.insert(found.end(), part.names.begin(), part.names.end());
+      has_more = part.has_more;
+    }
+    EXPECT_EQ(found, expected) << "round " << round;
+    seen += found.size();
+  }
+  EXPECT_GT(seen, 1000u);
+}
+
+// How much it takes, of a hundred thousand names.
+class CatalogOfMany : public ::testing::Test {
+ protected:
+  CatalogOfMany() {
+    std::vector<std::string> names;
+    for (int i = 0; i < 100'000; ++i) {
+      const std::string number = std::to_string(i);
+      const std::string app = std::string(6 - number.size(), '0') + number;
+      names.push_back("proj" + app.substr(3) + "/app" + app);
+    }
+    put(told_, "zot", std::move(names));
+  }
+
+  CatalogPage look(const auth::Policy& policy, auth::Caller caller, std::size_t n,
+                   std::string last = {}, std::vector<std::string> served = {}) const {
+    const RouteOptions route{
+        .match = "", .to = "zot/", .policy = {.repositories = std::move(served)}};
+    return page({route}, told_,
+                {.policy = policy, .caller = std::move(caller), .last = std::move(last), .n = n});
+  }
+
+  ToldNames told_;
+};
+
+TEST_F(CatalogOfMany, WhoMayPullAllSeesAPageOfThem) {
+  const auto first = look(kOpen, {}, 2);
+  EXPECT_THAT(first.names, ElementsAre("proj000/app000000", "proj000/app001000"));
+  EXPECT_TRUE(first.has_more);
+  EXPECT_EQ(first.decisions, 3u);
+  const auto last = look(kOpen, {}, 1000, "proj999/app097999");
+  EXPECT_THAT(last.names, ElementsAre("proj999/app098999", "proj999/app099999"));
+  EXPECT_EQ(last.decisions, 2u);
+}
+
+TEST_F(CatalogOfMany, WhoMayPullNothingCostsNothing) {
+  const auth::Policy policy = closed_but({rule("mallory", {"mal/**", "nal/*"})});
+  EXPECT_EQ(look(policy, {}, 1000).decisions, 0u);
+  const auto found = look(policy, user("mallory"), 1000);
+  EXPECT_THAT(found.names, IsEmpty());
+  EXPECT_EQ(found.decisions, 0u);
+}
+
+TEST_F(CatalogOfMany, WhoMayPullAFewCostsThese) {
+  const auth::Policy policy = closed_but({rule("bob", {"proj500/**", "proj7*/app000777"})});
+  const auto found = look(policy, user("bob"), 1000);
+  EXPECT_EQ(found.names.size(), 101u);
+  EXPECT_EQ(found.decisions, 100u + 10'000u);
+}
+
+TEST_F(CatalogOfMany, WhatARouteDoesNotServeCostsNothing) {
+  const auto found = look(kOpen, {}, 1000, {}, {"proj123/**", "else/**"});
+  EXPECT_EQ(found.names.size(), 100u);
+  EXPECT_EQ(found.decisions, 100u);
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ constexpr std::size_t kPiece = 64 * 1024;
 
 async::Task<Result<ByteView>> ClientBody::read() {
   piece_.resize(kPiece);
-  const auto read = co_await responder_.read_body(piece_);
+  const auto read = co_await responder_.read_body(piece_, deadline_);
   if (!read) co_return std::unexpected(read.error());
   co_return ByteView(piece_).first(*read);
 }

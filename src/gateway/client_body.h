@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/clock.h"
 #include "http/connection.h"
 #include "http/request.h"
 #include "upstream/body.h"
@@ -19,14 +20,16 @@ namespace fairlead::gateway {
 
 class ClientBody final : public upstream::Body {
  public:
-  // `responder` must outlive every read().
-  explicit ClientBody(http::Responder& responder) : responder_(responder) {}
+  // `responder` must outlive every read(). `deadline`: of the whole body.
+  explicit ClientBody(http::Responder& responder, std::optional<SteadyTime> deadline = std::nullopt)
+      : responder_(responder), deadline_(deadline) {}
 
   // Errors: as Responder::read_body.
   async::Task<Result<ByteView>> read() override;
 
  private:
   http::Responder& responder_;
+  std::optional<SteadyTime> deadline_;
   std::vector<std::byte> piece_;
 };
 

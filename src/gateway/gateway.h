@@ -32,6 +32,7 @@
 #include "cache/resolver.h"
 #include "cache/services.h"
 #include "gateway/admission.h"
+#include "gateway/byte_budget.h"
 #include "gateway/catalog_page.h"
 #include "gateway/exchange.h"
 #include "gateway/readiness.h"
@@ -164,7 +165,8 @@ class Gateway {
 
   // catalog.cc
   async::Task<> list_catalog(Exchange& exchange);
-  async::Task<ToldNames> ask_for_names(Exchange& exchange);
+  [[nodiscard]] std::vector<CatalogWay> catalog_ways_of(const CatalogView& view) const;
+  async::Task<ToldNames> ask_for_names(Exchange& exchange, const std::vector<CatalogWay>& ways);
   [[nodiscard]] bool has_catalog() const;
 
   const routing::Router& router_;
@@ -180,6 +182,9 @@ class Gateway {
   cache::Changes changes_;
   cache::FreshnessPolicy freshness_;
   telemetry::Log& log_;
+
+  static constexpr std::size_t kMaxManifestBytes = 64u << 20;
+  ByteBudget manifest_bytes_{kMaxManifestBytes};  // of all that are being pushed
 };
 
 }  // namespace fairlead::gateway

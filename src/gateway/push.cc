@@ -19,19 +19,27 @@
 namespace fairlead::gateway {
 namespace {
 
-constexpr std::chrono::minutes kMaxManifestTime{5};
+constexpr std::chrono::seconds kMaxManifestTime{60};
 
 Error too_large() {
   return client_error(Code::TooLarge, "a manifest may have 4 MiB at most").error();
 }
 
+Error too_many() {
+  return {.code = Code::TooManyRequests,
+          .origin = Origin::Client,
+          .retry = Retry::Yes,
+          .context = "too many manifests are being pushed at once",
+          .retry_after = std::chrono::seconds(1)};
+}
+
 // A manifest goes on whole: the registry may have to be sent it twice, and its digest is needed.
-async::Task<Result<std::string>> read_manifest(Exchange& exchange) {
-  if (body_length(exchange.request).value_or(0) > oci::kMaxManifestSize) {
-    co_return std::unexpected(too_large());
-  }
-  const auto deadline = std::chrono::steady_clock::now() + kMaxManifestTime;
-  ClientBody body(exchange.responder);
+// `share` grows with it, by what was promised at once.
+async::Task<Result<std::string>> read_manifest(Exchange& exchange, ByteBudget::Share& share) {
+  const std::uint64_t promised = body_length(exchange.request).value_or(0);
+  if (promised > oci::kMaxManifestSize) co_return std::unexpected(too_large());
+  if (!share.grow_to(promised)) co_return std::unexpected(too_many());
+  ClientBody body(exchange.responder, std::chrono::steady_clock::now() + kMaxManifestTime);
   std::string text;
   for (;;) {
     const auto piece = co_await body.read();
@@ -40,10 +48,8 @@ async::Task<Result<std::string>> read_manifest(Exchange& exchange) {
     if (text.size() + piece->size() > oci::kMaxManifestSize) {
       co_return std::unexpected(too_large());
     }
+    if (!share.grow_to(text.size() + piece->size())) co_return std::unexpected(too_many());
     text += as_text(*piece);
-    if (std::chrono::steady_clock::now() > deadline) {
-      co_return client_error(Code::Timeout, "the manifest did not come in time");
-    }
   }
 }
 
@@ -81,7 +87,8 @@ std::vector<std::string> tags_of(const oci::Operation& operation,
 
 async::Task<> Gateway::push_manifest(Exchange& exchange, const auth::Grant&) {
   const auto& operation = exchange.operation;
-  auto read = co_await read_manifest(exchange);
+  auto share = manifest_bytes_.share();
+  auto read = co_await read_manifest(exchange, share);
   if (!read) co_return co_await respond_error(exchange, read.error());
   const auto text = std::make_shared<const std::string>(*std::move(read));
 

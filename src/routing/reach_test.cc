@@ -53,6 +53,24 @@ TEST(Router, TellsEveryWayThatARequestMayGo) {
               testing::SizeIs(3));
 }
 
+TEST(Router, TellsOfEveryWayWhatItsNamesAreCalled) {
+  const RoutePolicy policy{.repositories = {"a/**"}};
+  const Router router = build({{.match = "", .to = "zot/"},
+                               {.match = "x/", .host = "a.example.org", .to = "ghcr.io/x/"},
+                               {.name_space = "*", .to = "{1}/", .policy = policy}});
+  const auto ways = router.reaches({.host = "A.example.org.", .name_space = "Zot"});
+  ASSERT_EQ(ways.size(), 2u);
+  const auto by_host = router.route({.host = "A.example.org.", .repository = "x/y"});
+  ASSERT_TRUE(by_host);
+  EXPECT_EQ(ways[0].qualifier + "x/y", by_host->name);
+  EXPECT_EQ(ways[0].policy, by_host->policy);
+  const auto by_name_space = router.route({.name_space = "zot", .repository = "y"});
+  ASSERT_TRUE(by_name_space);
+  EXPECT_EQ(ways[1].qualifier + "y", by_name_space->name);
+  EXPECT_EQ(ways[1].policy, by_name_space->policy);
+  EXPECT_EQ(router.reaches({}).at(0).qualifier, "");
+}
+
 TEST(Reach, TurnsARegistrysNameIntoTheClients) {
   const Reach prefix{.match = "bp/", .registry = "r", .remote = "backplane/"};
   EXPECT_EQ(prefix.name_of("backplane/x/y"), "bp/x/y");

@@ -60,8 +60,8 @@ struct Router::Table {
 
   // nullopt: to no registry that is configured.
   [[nodiscard]] std::optional<Reach> reach(std::string_view match, const Mapping& mapping,
-                                           std::string_view star) const;
-  void add_reaches(const MatchTable& of_scope, std::string_view star,
+                                           std::string_view star, std::string_view qualifier) const;
+  void add_reaches(const MatchTable& of_scope, std::string_view star, std::string_view qualifier,
                    std::vector<Reach>& out) const;
 
   // Of a namespace, or of any; nullptr: no route is for it.
@@ -151,18 +151,20 @@ const Mapping* Router::Table::of_name_space(std::string_view name_space) const {
 }
 
 std::optional<Reach> Router::Table::reach(std::string_view match, const Mapping& mapping,
-                                          std::string_view star) const {
+                                          std::string_view star, std::string_view qualifier) const {
   const auto registry = registries.find(substitute(mapping.registry, star));
   if (registry == registries.end()) return std::nullopt;
   return Reach{.match = std::string(match),
                .registry = registry->first,
-               .remote = substitute(mapping.remote, star)};
+               .remote = substitute(mapping.remote, star),
+               .qualifier = qualifier.empty() ? std::string() : qualified(qualifier, {}),
+               .policy = &mapping.policy};
 }
 
 void Router::Table::add_reaches(const MatchTable& of_scope, std::string_view star,
-                                std::vector<Reach>& out) const {
+                                std::string_view qualifier, std::vector<Reach>& out) const {
   for (const auto& [match, mapping] : of_scope.plain()) {
-    if (auto one = reach(match, mapping, star)) out.push_back(*std::move(one));
+    if (auto one = reach(match, mapping, star, qualifier)) out.push_back(*std::move(one));
   }
 }
 
@@ -170,21 +172,26 @@ std::vector<Reach> Router::reaches(const RouteQuery& query) const {
   const Table& table = *table_;
   std::vector<Reach> out;
   const std::string host = plain_host(query.host);
-  for (const auto& [matches, star] : table.of_host(host)) table.add_reaches(*matches, star, out);
+  for (const auto& [matches, star] : table.of_host(host)) {
+    table.add_reaches(*matches, star, host, out);
+  }
   if (query.name_space.empty() || equal_ignoring_case(query.name_space, query.authority)) {
-    table.add_reaches(table.matches, {}, out);
+    table.add_reaches(table.matches, {}, {}, out);
     return out;
   }
   const std::string name_space = to_lower(query.name_space);
   if (const Mapping* mapping = table.of_name_space(name_space)) {
-    if (auto one = table.reach({}, *mapping, name_space)) out.push_back(*std::move(one));
+    if (auto one = table.reach({}, *mapping, name_space, name_space)) {
+      out.push_back(*std::move(one));
+    }
   }
   return out;
 }
 
+bool Reach::is_prefix() const { return match.empty() || match.ends_with('/'); }
+
 std::optional<std::string> Reach::name_of(std::string_view remote_repository) const {
-  const bool is_prefix = match.empty() || match.ends_with('/');
-  if (!is_prefix) {
+  if (!is_prefix()) {
     const bool is_it = remote_repository == remote || remote_repository == "library/" + remote;
     return is_it ? std::optional(match) : std::nullopt;
   }

@@ -53,6 +53,11 @@ struct Reach {
   std::string match;     // "bp/" or "": a prefix; "alpine": that one
   std::string registry;  // a configured name
   std::string remote;    // "backplane/" or ""; of an exact match the repository, "library/alpine"
+  std::string qualifier{};              // in front of the client's name in a qualified one, or ""
+  const RoutePolicy* policy = nullptr;  // of the route; as long as the router
+
+  // Whether `match` is a prefix.
+  [[nodiscard]] bool is_prefix() const;
 
   // The name behind which this way has `remote_repository`; nullopt: it does not lead there.
   [[nodiscard]] std::optional<std::string> name_of(std::string_view remote_repository) const;
