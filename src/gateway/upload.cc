@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "gateway/client_body.h"
@@ -75,6 +76,7 @@ std::optional<std::uint64_t> bytes_of_range(std::string_view range) {
 // --- beginning ---
 
 async::Task<> Gateway::start_upload(Exchange& exchange, const auth::Grant&) {
+  const auto source = content_source(exchange, cache::ContentKind::Blob);  // before it is asked
   if (const auto mount = mount_of(exchange)) {
     auto answer = co_await exchange.registry->change(
         {.method = "POST",
@@ -84,7 +86,7 @@ async::Task<> Gateway::start_upload(Exchange& exchange, const auth::Grant&) {
          .mounts_from = mount->from});
     // To be told to upload it is never wrong.
     if (answer && answer->is_success()) {
-      co_return co_await respond_upload_begun(exchange, std::move(answer), mount->digest);
+      co_return co_await respond_upload_begun(exchange, source, std::move(answer), mount->digest);
     }
   }
   const std::string query = without_mount(exchange.operation.query);
@@ -93,7 +95,7 @@ async::Task<> Gateway::start_upload(Exchange& exchange, const auth::Grant&) {
                           .path = std::string(kUploads) + (query.empty() ? "" : "?" + query)};
   add_body(exchange, exchange.record.id, change);
   auto answer = co_await exchange.registry->change(std::move(change));
-  co_await respond_upload_begun(exchange, std::move(answer), digest_parameter(query));
+  co_await respond_upload_begun(exchange, source, std::move(answer), digest_parameter(query));
 }
 
 // What a POST asks to be mounted, in the registry's names; nullopt: nothing, or not from there. The
@@ -112,13 +114,13 @@ std::optional<Gateway::Mount> Gateway::mount_of(const Exchange& exchange) const 
   return Mount{.digest = *std::move(digest), .from = target->remote_repository};
 }
 
-async::Task<> Gateway::respond_upload_begun(Exchange& exchange,
+async::Task<> Gateway::respond_upload_begun(Exchange& exchange, cache::Source source,
                                             Result<upstream::ChangeAnswer> answer,
                                             std::optional<oci::Digest> digest) {
   if (!answer) co_return co_await respond_error(exchange, answer.error());
   if (!answer->is_success()) co_return co_await respond_refused_change(exchange, *answer);
   if (answer->status == 201) {
-    co_return co_await respond_blob_pushed(exchange, *answer, exchange.record.id,
+    co_return co_await respond_blob_pushed(exchange, std::move(source), *answer, exchange.record.id,
                                            std::move(digest));
   }
   exchange.record.upload = exchange.record.id;
@@ -148,6 +150,7 @@ async::Task<> Gateway::continue_upload(Exchange& exchange, const auth::Grant&) {
   }
   if (is_end || method == "PATCH") add_body(exchange, session.id, change);
 
+  const auto source = content_source(exchange, cache::ContentKind::Blob);  // before it is asked
   const bool has_body = change.stream != nullptr;
   const auto answer = co_await exchange.registry->change(std::move(change));
   const bool is_success = answer && answer->is_success();
@@ -159,7 +162,7 @@ async::Task<> Gateway::continue_upload(Exchange& exchange, const auth::Grant&) {
   if (!answer) co_return co_await respond_error(exchange, answer.error());
   if (!is_success) co_return co_await respond_refused_change(exchange, *answer);
   if (is_end && answer->status != 202) {
-    co_return co_await respond_blob_pushed(exchange, *answer, session.id,
+    co_return co_await respond_blob_pushed(exchange, source, *answer, session.id,
                                            digest_parameter(exchange.operation.query));
   }
   if (method == "DELETE") co_return co_await respond_empty(exchange, answer->status);
@@ -205,17 +208,17 @@ async::Task<> Gateway::respond_session(Exchange& exchange, const upstream::Chang
   co_await exchange.responder.send(std::move(head), {});
 }
 
-async::Task<> Gateway::respond_blob_pushed(Exchange& exchange, const upstream::ChangeAnswer& answer,
-                                           std::string upload, std::optional<oci::Digest> digest) {
-  const auto source = content_source(exchange, cache::ContentKind::Blob);
+async::Task<> Gateway::respond_blob_pushed(Exchange& exchange, cache::Source source,
+                                           const upstream::ChangeAnswer& answer, std::string upload,
+                                           std::optional<oci::Digest> digest) {
   const auto told = oci::Digest::parse(answer.digest);
   if (!digest) digest = told;
   if (digest) {
-    const auto size = cache_.uploads != nullptr
-                          ? co_await cache_.uploads->finish(std::move(upload), source, *digest)
-                          : 0;
-    changes_.blob_pushed(source, *digest, size);
-    if (told && *told != *digest) changes_.blob_pushed(source, *told, size);
+    if (cache_.uploads != nullptr) {
+      std::ignore = co_await cache_.uploads->finish(std::move(upload), source, *digest);
+    }
+    changes_.blob_pushed(source, *digest);
+    if (told && *told != *digest) changes_.blob_pushed(source, *told);
   }
   exchange.record.outcome = telemetry::Outcome::Push;
   if (digest) exchange.record.digest = digest->str();
