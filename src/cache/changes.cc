@@ -4,8 +4,10 @@
 #include "cache/changes.h"
 
 #include <optional>
+#include <set>
 #include <span>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "cache/cooldown.h"
@@ -51,9 +53,11 @@ Reading read_stored_manifest(Services& services, const oci::Digest& digest) {
 
 }  // namespace
 
-// What a registry would give who accepts less than the usual is for it to say. Who waits for a
-// cooldown to pass goes on with what they have, once it was asked again.
-void Changes::move_tag(const Source& source, const std::string& tag, const index::TagInfo& info) {
+// What a registry would give who accepts less than the usual is for it to say; without a `meaning`,
+// what it gives anybody. Who waits for a cooldown to pass goes on with what they have, once it was
+// asked again.
+void Changes::move_tag(const Source& source, const std::string& tag,
+                       const index::TagInfo* meaning) {
   const std::string& registry = source.registry_name;
   for (const auto& variant : services_.index.variants(registry, source.repository, tag)) {
     const index::TagKey key{registry, source.repository, tag, variant};
@@ -65,8 +69,8 @@ void Changes::move_tag(const Source& source, const std::string& tag, const index
     before->checked = WallTime{};
     services_.index.put_tag(key, *std::move(before));
   }
-  if (oci::is_manifest_media_type(info.media_type)) {
-    services_.index.put_tag({registry, source.repository, tag, ""}, info);
+  if (meaning != nullptr && oci::is_manifest_media_type(meaning->media_type)) {
+    services_.index.put_tag({registry, source.repository, tag, ""}, *meaning);
   }
   services_.checks.forget(name_of_tag(source, tag));
 }
@@ -74,18 +78,18 @@ void Changes::move_tag(const Source& source, const std::string& tag, const index
 async::Task<> Changes::manifest_pushed(Source source, PushedManifest manifest) {
   RecentChanges& recent = services_.checks.recent();
   source.kind = ContentKind::Manifest;
-  source.asked = recent.count();
+  const std::uint64_t asked = source.asked.value_or(recent.count());
   auto read = [&] { return read_manifest(*manifest.text, manifest.digest); };
   const Reading reading = co_await services_.pool.run(read);
   if (manifest.media_type.empty()) manifest.media_type = reading.media_type;
   // The attack: a type of the pusher's choosing, for content that another repository has as well.
   const bool is_as_it_says = reading.is_genuine && reading.media_type == manifest.media_type;
+  const auto linked = learn_push(services_, source, manifest.digest);
+  if (linked) source.asked = linked;
   if (is_as_it_says) {
-    learn_content(services_, source, manifest.digest, manifest.text->size(), manifest.media_type);
+    services_.index.describe(manifest.digest, manifest.media_type, manifest.text->size());
   } else {
-    // What it is, the registry will say when it is asked.
-    learn_link(services_, source, manifest.digest);
-    manifest.media_type.clear();
+    manifest.media_type.clear();  // what it is, the registry will say when it is asked
   }
   if (!reading.is_genuine) {
     services_.log.warn("a registry gave a pushed manifest another digest; it is not kept",
@@ -94,6 +98,7 @@ async::Task<> Changes::manifest_pushed(Source source, PushedManifest manifest) {
                         {"content", manifest.digest.str()}});
   }
 
+  const std::string holding = holding_of(source, manifest.digest);
   const WallTime now = services_.clock.wall();
   note_seen(services_.index, source, manifest.digest, now);
   if (!manifest.tags.empty()) age_behind_tag(services_.index, source, manifest.digest, now);
@@ -102,8 +107,24 @@ async::Task<> Changes::manifest_pushed(Source source, PushedManifest manifest) {
                                .media_type = manifest.media_type,
                                .size = manifest.text->size(),
                                .checked = now};
-  for (const std::string& tag : manifest.tags) {
-    recent.change(tags_in(source), [&] { move_tag(source, tag, meaning); });
+  KeptLists lists(services_);
+  for (const std::string& tag : std::set(manifest.tags.begin(), manifest.tags.end())) {
+    const std::string name = name_of_tag(source, tag);
+    const bool is_last = recent.at_once([&](RecentChanges::Held held) {
+      const bool overlaps =
+          !linked || held.has_changed(holding, *linked) || held.has_changed(name, asked);
+      held.change(tags_in(source));
+      held.change(name);
+      move_tag(source, tag, overlaps ? nullptr : &meaning);
+      return !overlaps;
+    });
+    co_await (is_last ? lists.add_tag(source, tag) : lists.doubt_tag(source, tag));
+  }
+  if (reading.subject && linked) {
+    co_await lists.add_referrer(source, *reading.subject, manifest.digest, manifest.media_type,
+                                manifest.text);
+  } else if (reading.subject) {
+    lists.doubt_referrers(source);
   }
 
   if (services_.uploads != nullptr && is_as_it_says) {
@@ -119,12 +140,6 @@ async::Task<> Changes::manifest_pushed(Source source, PushedManifest manifest) {
   }
   if (services_.repositories != nullptr) {
     services_.repositories->note_pushed(source.registry_name, source.repository);
-  }
-  KeptLists lists(services_);
-  for (const std::string& tag : manifest.tags) co_await lists.add_tag(source, tag);
-  if (reading.subject) {
-    co_await lists.add_referrer(source, *reading.subject, manifest.digest, manifest.media_type,
-                                manifest.text);
   }
 }
 
@@ -155,18 +170,19 @@ async::Task<> Changes::manifest_deleted(Source source, oci::Digest digest) {
 }
 
 async::Task<> Changes::tag_deleted(Source source, std::string tag) {
-  services_.checks.recent().change(tags_in(source), [&] {
+  const std::string name = name_of_tag(source, tag);
+  services_.checks.recent().at_once([&](RecentChanges::Held held) {
+    held.change(tags_in(source));
+    held.change(name);
     services_.index.remove_tags(source.registry_name, source.repository, tag);
-    services_.checks.forget(name_of_tag(source, tag));
+    services_.checks.forget(name);
   });
   KeptLists lists(services_);
   co_await lists.remove_tag(source, std::move(tag));
 }
 
-void Changes::blob_pushed(const Source& source, const oci::Digest& digest, std::uint64_t size) {
-  Source blobs = source;
-  blobs.kind = ContentKind::Blob;
-  learn_content(services_, blobs, digest, size, {});
+void Changes::blob_pushed(const Source& source, const oci::Digest& digest) {
+  std::ignore = learn_push(services_, source, digest);
 }
 
 void Changes::blob_deleted(const Source& source, const oci::Digest& digest) {

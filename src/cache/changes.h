@@ -10,10 +10,11 @@
 //   blob pushed        linked; kept where its bytes passed through here (kept_uploads.h)
 //   blob deleted       unlinked
 //
-// A check of a tag that was under way meanwhile does not bring back what it was.
+// A check of a tag that was under way meanwhile does not bring back what it was. Nor does the late
+// answer to a push: of two changes of one thing that overlap nobody here knows which came last. The
+// tag is forgotten then, so that the registry is asked, and what was deleted is not linked.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,7 +34,8 @@ struct PushedManifest {
   std::vector<std::string> tags;  // that mean it from now on; none: pushed by digest
 };
 
-// One a worker. The Source's `accept` is not looked at: tags change for all variants.
+// One a worker. Of a push, the Source's `asked` is of before the registry had it; without it,
+// nothing overlaps. Its `accept` is not looked at: tags change for all variants.
 class Changes {
  public:
   explicit Changes(Services& services) : services_(services) {}
@@ -42,12 +44,12 @@ class Changes {
   async::Task<> manifest_deleted(Source source, oci::Digest digest);
   async::Task<> tag_deleted(Source source, std::string tag);
 
-  // Also for what was mounted. `size` 0: not known.
-  void blob_pushed(const Source& source, const oci::Digest& digest, std::uint64_t size);
+  // Also for what was mounted.
+  void blob_pushed(const Source& source, const oci::Digest& digest);
   void blob_deleted(const Source& source, const oci::Digest& digest);
 
  private:
-  void move_tag(const Source& source, const std::string& tag, const index::TagInfo& info);
+  void move_tag(const Source& source, const std::string& tag, const index::TagInfo* meaning);
 
   Services& services_;
 };

@@ -41,16 +41,29 @@ class ChangesTest : public CacheFixture {
     return digest;
   }
   void tell(const oci::Digest& digest, const std::string& text,
-            const std::vector<std::string>& tags, const std::string& media_type = kImageType) {
-    run_to_end(changes_.manifest_pushed(manifests(kTeam),
-                                        {.digest = digest,
-                                         .media_type = media_type,
-                                         .text = std::make_shared<const std::string>(text),
-                                         .tags = tags}));
+            const std::vector<std::string>& tags, const std::string& media_type = kImageType,
+            std::optional<std::uint64_t> asked = {}) {
+    Source source = manifests(kTeam);
+    source.asked = asked;
+    run_to_end(changes_.manifest_pushed(source, {.digest = digest,
+                                                 .media_type = media_type,
+                                                 .text = std::make_shared<const std::string>(text),
+                                                 .tags = tags}));
   }
   Result<Resolved> resolve(const std::string& tag = "1") {
     return run(resolver_.resolve(team(), tag, policy_));
   }
+  // The registry has answered late to what it was asked when the count was `asked`.
+  oci::Digest tell_late(std::uint64_t asked, const std::string& text,
+                        const std::vector<std::string>& tags = {"1"}) {
+    const auto digest = sha256_of(text);
+    tell(digest, text, tags, kImageType, asked);
+    return digest;
+  }
+  void delete_manifest(const oci::Digest& digest) {
+    run_to_end(changes_.manifest_deleted(manifests(kTeam), digest));
+  }
+  [[nodiscard]] std::uint64_t count() { return checks_.recent().count(); }
   void take_upstream_away() {
     upstream_.fail_heads(Error{Code::Unavailable, Origin::Upstream, Retry::Yes, "away"});
   }
@@ -175,6 +188,23 @@ TEST_F(ChangesTest, ATypeThatIsNotTheContentsOwnIsNotLearned) {
   EXPECT_TRUE(index_.variants("reg.test", kTeam, "1").empty()) << "the registry is to say";
 }
 
+TEST_F(ChangesTest, ATypeThatTheShapeTellsIsTheOnlyOne) {
+  const std::string text = R"({"schemaVersion":2,"manifests":[]})";
+  const auto digest =
+      push(text, {"1"}, "application/vnd.docker.distribution.manifest.list.v2+json");
+  EXPECT_FALSE(store_.holds(digest));
+  EXPECT_TRUE(index_.variants("reg.test", kTeam, "1").empty());
+  push(text, {"1"}, kIndexType);
+  EXPECT_TRUE(store_.holds(digest));
+  EXPECT_EQ(index_.content(digest)->media_type, kIndexType);
+}
+
+TEST_F(ChangesTest, TheTypeOfWhatIsStoredStands) {
+  const auto digest = push(new_);
+  push(new_, {"1"}, kIndexType);
+  EXPECT_EQ(index_.content(digest)->media_type, kImageType);
+}
+
 TEST_F(ChangesTest, NothingIsKeptUnderAnotherDigestThanItsOwn) {
   push(old_);
   const auto other = sha256_of("what the registry made of it");
@@ -239,11 +269,73 @@ TEST_F(ChangesTest, ABlobThatWasPushedOrMountedIsServedFromTheStore) {
   wait_for_fills();
   take_upstream_away();
   EXPECT_FALSE(fetch(source(kOther), digest));
-  changes_.blob_pushed(source(kOther), digest, 0);
+  changes_.blob_pushed(source(kOther), digest);
   EXPECT_EQ(fetch(source(kOther), digest)->outcome(), Outcome::Hit);
   changes_.blob_deleted(source(kOther), digest);
   EXPECT_FALSE(fetch(source(kOther), digest));
   EXPECT_TRUE(fetch(source(kTeam), digest)) << "deleted elsewhere";
+}
+
+// --- answers that come late ---
+
+TEST_F(ChangesTest, OfTwoPushesThatOverlapTheRegistrySaysWhichCameLast) {
+  const auto before = count();
+  const auto digest = push(new_);
+  const auto late = tell_late(before, old_);
+  EXPECT_TRUE(index_.variants("reg.test", kTeam, "1").empty());
+  EXPECT_EQ(resolve()->digest, digest);
+  EXPECT_GT(asked(), 0u);
+  EXPECT_TRUE(index_.has_link("reg.test", kTeam, digest));
+  EXPECT_TRUE(index_.has_link("reg.test", kTeam, late));
+}
+
+TEST_F(ChangesTest, PushesOfOtherTagsDoNotOverlap) {
+  const auto before = count();
+  push(old_, {"2"});
+  const auto digest = tell_late(before, new_, {"1", "1"});
+  take_upstream_away();
+  EXPECT_EQ(resolve("1")->digest, digest);
+  EXPECT_EQ(resolve("2")->digest, sha256_of(old_));
+}
+
+TEST_F(ChangesTest, ALatePushDoesNotBringATagBack) {
+  const index::DocumentKey key{"reg.test", kTeam, "tags"};
+  index_.put_document(key, {.body = "1\n2\n", .checked = clock_.wall()});
+  const auto before = count();
+  run_to_end(changes_.tag_deleted(manifests(kTeam), "1"));
+  const auto digest = tell_late(before, new_);
+  EXPECT_EQ(resolve().error().code, Code::NotFound);
+  EXPECT_EQ(index_.document(key)->body, "2\n");
+  EXPECT_TRUE(index_.has_link("reg.test", kTeam, digest)) << "only the tag was deleted";
+}
+
+TEST_F(ChangesTest, ALatePushDoesNotBringAManifestBack) {
+  const auto before = count();
+  delete_manifest(sha256_of(new_));
+  const auto digest = tell_late(before, new_);
+  EXPECT_FALSE(index_.has_link("reg.test", kTeam, digest));
+  EXPECT_TRUE(index_.variants("reg.test", kTeam, "1").empty());
+  EXPECT_EQ(fetch(team(), digest).error().code, Code::NotFound);
+  EXPECT_EQ(push(new_), digest);
+  EXPECT_EQ(fetch(team(), digest)->outcome(), Outcome::Hit) << "pushed again";
+}
+
+TEST_F(ChangesTest, ALatePushDoesNotBringABlobBack) {
+  const auto digest = sha256_of("layer");
+  Source late = source(kTeam);
+  late.asked = count();
+  changes_.blob_deleted(source(kTeam), digest);
+  changes_.blob_pushed(late, digest);
+  EXPECT_FALSE(index_.has_link("reg.test", kTeam, digest));
+}
+
+TEST_F(ChangesTest, ABlobThatIsPushedTwiceAtOnceIsThere) {
+  const auto digest = sha256_of("layer");
+  Source both = source(kTeam);
+  both.asked = count();
+  changes_.blob_pushed(both, digest);
+  changes_.blob_pushed(both, digest);
+  EXPECT_TRUE(index_.has_link("reg.test", kTeam, digest));
 }
 
 // --- lists ---

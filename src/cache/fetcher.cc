@@ -258,10 +258,15 @@ async::Task<Result<upstream::ContentHead>> Fetcher::describe(Source source, oci:
 
 async::Task<Result<upstream::ContentHead>> Fetcher::describe_anew(Source source,
                                                                   oci::Digest digest) {
+  RecentChanges& recent = services_.checks.recent();
+  const std::uint64_t asked = recent.count();
+  source.asked = asked;
   auto told = co_await ask(source, digest);
   if (told) co_return told;
   if (told.error().code == Code::NotFound) {
-    services_.index.remove_link(source.registry_name, source.repository, digest);
+    recent.unless_changed(holding_of(source, digest), asked, [&] {
+      services_.index.remove_link(source.registry_name, source.repository, digest);
+    });
   }
   if (!is_no_answer(told.error())) co_return told;
   co_return co_await describe(std::move(source), std::move(digest));

@@ -136,19 +136,23 @@ async::Task<> finish(Filling& f) {
   }
   learn_content(f.services, f.fill.source(), actual, f.written, f.fill.media_type());
   ManifestNames names;
+  std::string media_type;
   if (f.fill.source().kind == ContentKind::Manifest) {
-    auto parse = [&f] { return names_in_file(f.fill.ingest().fd(), f.written); };
+    // The attack: a type of one registry's choosing, for content that another one has as well.
+    auto parse = [&] {
+      media_type = type_in_file(f.fill.ingest().fd(), f.written).value_or(f.fill.media_type());
+      return names_in_file(f.fill.ingest().fd(), f.written);
+    };
     names = co_await f.services.pool.run(parse);
     learn_children(f.services.index, f.fill.source(), actual, names.manifests);
   }
   // Readers may have the last byte now: that the content is right does not hang on our disk.
   f.fill.verify(f.written);
-  auto commit = [&f, &names] {
-    const bool is_blob = f.fill.source().kind == ContentKind::Blob;
+  auto commit = [&f, &names, &media_type] {
     return keep_ingest(f.services, f.fill.source(),
                        {.digest = f.fill.digest(),
                         .size = f.written,
-                        .media_type = is_blob ? "" : f.fill.media_type(),
+                        .media_type = std::move(media_type),
                         .names = names.all()},
                        f.fill.ingest());
   };

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "cache/cache_fixture.h"
+#include "cache/stored_fixture.h"
 
 namespace fairlead::cache {
 namespace {
@@ -44,6 +45,17 @@ TEST_P(FillerSizeTest, BytesAreReadableAsTheyComeAndAllAtTheEnd) {
   EXPECT_EQ(all.bytes, bytes_);
   wait_for_fills();
   EXPECT_TRUE(store_.holds(digest_));
+}
+
+// The attack: a registry that takes any type is asked first, for an image that another one has.
+TEST_F(FillerTest, AManifestIsKeptUnderTheTypeThatItTellsItself) {
+  const std::string text = image_of({digest_});
+  const auto digest = upstream_.put_manifest(kTeam, "1", text, kIndexType);
+  upstream_.put_manifest(kOther, "1", text, kImageType);
+  EXPECT_EQ(pull(manifests(kTeam), digest).bytes, text);
+  wait_for_fills();
+  EXPECT_EQ(index_.content(digest)->media_type, kImageType);
+  EXPECT_EQ(fetch(manifests(kOther), digest)->media_type(), kImageType);
 }
 
 TEST_P(FillerSizeTest, NobodyCanCompleteWrongBytes) {

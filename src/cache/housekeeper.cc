@@ -53,7 +53,11 @@ void Housekeeper::stop() {
 
 // Errors are in the log; the next run tries again.
 void Housekeeper::make_room() {
-  const std::uint64_t wanted = services_.space.take_wanted();
+  std::uint64_t wanted = services_.space.take_wanted();
+  // What nobody has pulled yet goes first.
+  if (wanted > 0 && services_.uploads != nullptr) {
+    wanted -= std::min(wanted, services_.uploads->make_room(wanted));
+  }
   // What is larger than all that is stored would cost all of it, and might still not fit.
   if (wanted > 0 && wanted <= services_.index.totals().bytes) {
     std::ignore = evictor_.make_room(wanted, stop_.get_token());

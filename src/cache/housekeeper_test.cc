@@ -66,6 +66,19 @@ TEST_F(HousekeeperTest, AnUploadThatIsNotGoneOnWithGoes) {
   run_until([&] { return store_.ingests() == 0; });
 }
 
+TEST_F(HousekeeperTest, WhatIsBeingPushedMakesRoomBeforeWhatIsStored) {
+  const auto stored = put("stored content", 0h);
+  const auto body = uploads_.keep(
+      "u", std::make_shared<fairlead::testing::FakeBody>(upstream_, "some bytes", Transfer{}));
+  ASSERT_TRUE(run(body->read()));
+  space_.is_full(10);
+  run_until([&] { return store_.ingests() == 0; });
+  wait_for_pool();
+  EXPECT_TRUE(index_.content(stored));
+  space_.is_full(10);
+  wait_until_gone(stored);
+}
+
 // The load: each of a thousand small fills had the whole index looked through.
 TEST_F(HousekeeperTest, AFillIsNoReasonToLookForWhatIsTooOld) {
   const auto first = put("first", 2h);

@@ -20,7 +20,7 @@ namespace fairlead::cache {
 struct Verified {
   oci::Digest digest;
   std::uint64_t size = 0;          // bytes
-  std::string media_type;          // of a manifest; empty: a blob
+  std::string media_type;          // of a manifest, as it says itself; empty: a blob
   std::vector<oci::Digest> names;  // what a manifest names
 };
 

@@ -202,6 +202,11 @@ async::Task<> KeptLists::remove_tag(Source source, std::string tag) {
   });
 }
 
+async::Task<> KeptLists::doubt_tag(Source source, std::string tag) {
+  co_await change_referrers_behind(source, std::move(tag));
+  co_await change(std::move(source), kTags, [](const std::string&) { return std::nullopt; });
+}
+
 async::Task<> KeptLists::add_referrer(Source source, oci::Digest subject, oci::Digest digest,
                                       std::string media_type,
                                       std::shared_ptr<const std::string> manifest) {

@@ -57,6 +57,8 @@ class KeptLists {
   // none. A list is never fresh after it: the next request asks the upstream again.
   async::Task<> add_tag(Source source, std::string tag);
   async::Task<> remove_tag(Source source, std::string tag);
+  // Whether the tag is there, nobody here knows.
+  async::Task<> doubt_tag(Source source, std::string tag);
   // `manifest` is the text of a manifest with a subject.
   async::Task<> add_referrer(Source source, oci::Digest subject, oci::Digest digest,
                              std::string media_type, std::shared_ptr<const std::string> manifest);

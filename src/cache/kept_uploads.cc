@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who writes to the file of an upload takes it, and gives it back after each piece: so nothing that
-// blocks happens behind a lock, and what is dropped meanwhile is not taken back.
 #include "cache/kept_uploads.h"
 
-#include <algorithm>
-#include <mutex>
 #include <optional>
-#include <unordered_map>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -14,6 +10,7 @@
 #include "cache/knowledge.h"
 #include "cache/quiet_read.h"
 #include "cache/services.h"
+#include "cache/upload_table.h"
 
 namespace fairlead::cache {
 namespace {
@@ -21,57 +18,15 @@ namespace {
 // Smaller pieces are written and hashed at once: changing threads would take longer.
 constexpr std::size_t kWorthAThread = 32 * 1024;
 
-struct Kept {
-  std::unique_ptr<store::Ingest> ingest;  // null: nothing came yet
-  oci::Hasher hash{oci::DigestAlgorithm::Sha256};
-  std::uint64_t size = 0;
-};
+// Of all that are kept. The attack: uploads without end that are never ended.
+std::uint64_t max_bytes(Services& services) {
+  const std::uint64_t limit = services.space.limit().bytes();
+  return limit > 0 ? limit : KeptUploads::kMaxBytes;
+}
 
-// Thread-safe.
-class Upload {
- public:
-  explicit Upload(SteadyTime now) : last_use_(now) {}
-
-  // nullopt: it is dropped; also when somebody else has taken it.
-  std::optional<Kept> take() {
-    const std::lock_guard lock(mutex_);
-    auto taken = std::exchange(kept_, std::nullopt);
-    if (!taken) is_dropped_ = true;
-    return taken;
-  }
-  void give_back(Kept kept, SteadyTime now) {
-    const std::lock_guard lock(mutex_);
-    last_use_ = now;
-    if (!is_dropped_) kept_ = std::move(kept);
-  }
-  void drop() {
-    std::optional<Kept> gone;  // its file goes without the lock
-    const std::lock_guard lock(mutex_);
-    is_dropped_ = true;
-    gone.swap(kept_);
-  }
-
-  [[nodiscard]] bool has(std::uint64_t size) const {
-    const std::lock_guard lock(mutex_);
-    return kept_ && kept_->size == size;
-  }
-  void use(SteadyTime now) {
-    const std::lock_guard lock(mutex_);
-    last_use_ = now;
-  }
-  [[nodiscard]] SteadyTime last_use() const {
-    const std::lock_guard lock(mutex_);
-    return last_use_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::optional<Kept> kept_{Kept{}};  // nullopt: taken or dropped
-  bool is_dropped_ = false;
-  SteadyTime last_use_;
-};
-
-void report(Services& services, std::uint64_t size, const Error& error) {
+// `size` bytes were not taken. Where the disk is full, nobody who keeps house is told: what is
+// pushed is not to drive out what others have. Those that were idle longest make room for the next.
+void report(Services& services, UploadTable& uploads, std::uint64_t size, const Error& error) {
   SizeLimit& limit = services.space.limit();
   if (error.code == Code::NoSpace && limit.is_exceeded_by(size)) {
     services.log.info("what is pushed is larger than cache.max_size; it is not kept",
@@ -79,13 +34,13 @@ void report(Services& services, std::uint64_t size, const Error& error) {
                        {"max_size", static_cast<std::int64_t>(limit.bytes())}});
     return;
   }
-  if (error.code == Code::NoSpace) services.space.is_full(size);
+  if (error.code == Code::NoSpace) std::ignore = uploads.make_room(size);
   services.log.warn("cannot keep what is pushed; the push goes on without the cache",
                     {{"error", error.context}});
 }
 
-// On trouble nothing is left. Blocks.
-bool store_piece(Services& services, Kept& kept, ByteView piece) {
+// Whether it is stored; else `kept` is of no use. Blocks.
+bool store_piece(Services& services, UploadTable& uploads, KeptBytes& kept, ByteView piece) {
   const auto stored = [&]() -> Result<void> {
     if (!kept.ingest) {
       auto ingest = services.store.begin_unnamed();
@@ -95,43 +50,54 @@ bool store_piece(Services& services, Kept& kept, ByteView piece) {
     return kept.ingest->write(piece);
   }();
   if (!stored) {
-    report(services, kept.size + piece.size(), stored.error());
-    kept.ingest.reset();
+    report(services, uploads, kept.size + piece.size(), stored.error());
     return false;
   }
   kept.hash.update(piece);
-  kept.size += piece.size();
+  kept.count(piece.size());
+  // This one as well, when all others are gone.
+  const std::uint64_t bytes = uploads.bytes();
+  const std::uint64_t most = max_bytes(services);
+  if (bytes > most) std::ignore = uploads.make_room(bytes - most);
   return true;
 }
 
 class KeepingBody final : public upstream::Body {
  public:
-  KeepingBody(Services& services, std::shared_ptr<Upload> upload,
-              std::shared_ptr<upstream::Body> from)
-      : services_(services), upload_(std::move(upload)), from_(std::move(from)) {}
+  KeepingBody(Services& services, std::shared_ptr<UploadTable> uploads,
+              std::shared_ptr<Upload> upload, std::shared_ptr<upstream::Body> from)
+      : services_(services),
+        uploads_(std::move(uploads)),
+        upload_(std::move(upload)),
+        from_(std::move(from)) {}
 
   async::Task<Result<ByteView>> read() override {
     auto piece = co_await from_->read();
     if (!upload_ || !piece || piece->empty()) co_return piece;
-    auto kept = upload_->take();
+    auto kept = upload_->take(services_.clock.steady());
     if (!kept) {
       upload_.reset();
       co_return piece;
     }
-    auto store = [&] { return store_piece(services_, *kept, *piece); };
-    const bool is_quick = kept->ingest && piece->size() < kWorthAThread;
+    const bool is_quick = kept->ingest && piece->size() < kWorthAThread &&
+                          uploads_->bytes() + piece->size() <= max_bytes(services_);
+    auto store = [&] {
+      if (!store_piece(services_, *uploads_, *kept, *piece)) {
+        kept.reset();
+        upload_->drop();
+        return false;
+      }
+      upload_->give_back(std::move(kept), services_.clock.steady());
+      return true;
+    };
     const bool is_stored = is_quick ? store() : co_await services_.pool.run(store);
-    if (is_stored) {
-      upload_->give_back(*std::move(kept), services_.clock.steady());
-    } else {
-      upload_->drop();
-      upload_.reset();
-    }
+    if (!is_stored) upload_.reset();
     co_return piece;
   }
 
  private:
   Services& services_;
+  const std::shared_ptr<UploadTable> uploads_;
   std::shared_ptr<Upload> upload_;  // null: it is dropped
   std::shared_ptr<upstream::Body> from_;
 };
@@ -159,7 +125,8 @@ bool is_stored(Services& services, const oci::Digest& digest,
 }
 
 // Whether it is verified and stored now. Nothing else is left of it. Blocks.
-bool publish(Services& services, const Source& source, const oci::Digest& digest, Kept& kept) {
+bool publish(Services& services, UploadTable& uploads, const Source& source,
+             const oci::Digest& digest, KeptBytes& kept) {
   const auto ingest = std::move(kept.ingest);
   const bool is_sha256 = digest.algorithm() == oci::DigestAlgorithm::Sha256;
   const auto actual =
@@ -178,109 +145,48 @@ bool publish(Services& services, const Source& source, const oci::Digest& digest
   ingest->name(digest);
   const auto published =
       keep_ingest(services, source, {.digest = digest, .size = kept.size}, *ingest);
-  if (!published) {
-    report_not_stored(services, digest, digest.str(), kept.size, published.error());
-  }
+  if (!published) report(services, uploads, kept.size, published.error());
   return published.has_value();
 }
 
 }  // namespace
 
-struct KeptUploads::State {
-  explicit State(Services& with) : services(with) {}
+KeptUploads::KeptUploads(Services& services)
+    : services_(services), uploads_(std::make_shared<UploadTable>(kMaxUploads)) {}
 
-  std::shared_ptr<Upload> find_or_add(const std::string& name);
-  std::shared_ptr<Upload> find(const std::string& name);
-  std::shared_ptr<Upload> extract(const std::string& name);
-  void drop_before(SteadyTime last_use);
-
-  Services& services;
-  std::mutex mutex;
-  // Those that were dropped for trouble stay until they end: they are not to begin in the middle.
-  std::unordered_map<std::string, std::shared_ptr<Upload>> uploads;
-};
-
-std::shared_ptr<Upload> KeptUploads::State::find_or_add(const std::string& name) {
-  const SteadyTime now = services.clock.steady();
-  if (auto known = find(name)) {
-    known->use(now);
-    return known;
-  }
-  drop_before(now - kMaxPause);
-  std::shared_ptr<Upload> idlest;
-  std::shared_ptr<Upload> upload;
-  {
-    const std::lock_guard lock(mutex);
-    if (uploads.size() >= kMaxUploads && !uploads.contains(name)) {
-      const auto oldest = std::ranges::min_element(
-          uploads, {}, [](const auto& entry) { return entry.second->last_use(); });
-      idlest = std::move(oldest->second);
-      uploads.erase(oldest);
-    }
-    auto& entry = uploads[name];
-    if (!entry) entry = std::make_shared<Upload>(now);
-    upload = entry;
-  }
-  if (idlest) idlest->drop();
-  return upload;
-}
-
-std::shared_ptr<Upload> KeptUploads::State::find(const std::string& name) {
-  const std::lock_guard lock(mutex);
-  const auto found = uploads.find(name);
-  return found == uploads.end() ? nullptr : found->second;
-}
-
-std::shared_ptr<Upload> KeptUploads::State::extract(const std::string& name) {
-  const std::lock_guard lock(mutex);
-  auto node = uploads.extract(name);
-  return node ? std::move(node.mapped()) : nullptr;
-}
-
-void KeptUploads::State::drop_before(SteadyTime last_use) {
-  std::vector<std::shared_ptr<Upload>> idle;
-  {
-    const std::lock_guard lock(mutex);
-    std::erase_if(uploads, [&](const auto& entry) {
-      if (entry.second->last_use() >= last_use) return false;
-      idle.push_back(entry.second);
-      return true;
-    });
-  }
-  for (const auto& upload : idle) upload->drop();
-}
-
-KeptUploads::KeptUploads(Services& services) : state_(std::make_unique<State>(services)) {}
-
-KeptUploads::~KeptUploads() { state_->drop_before(SteadyTime::max()); }
+KeptUploads::~KeptUploads() { uploads_->drop_before(SteadyTime::max()); }
 
 std::shared_ptr<upstream::Body> KeptUploads::keep(const std::string& upload,
                                                   std::shared_ptr<upstream::Body> from) {
-  return std::make_shared<KeepingBody>(state_->services, state_->find_or_add(upload),
+  const SteadyTime now = services_.clock.steady();
+  if (!uploads_->find(upload)) uploads_->drop_before(now - kMaxPause);
+  return std::make_shared<KeepingBody>(services_, uploads_, uploads_->find_or_add(upload, now),
                                        std::move(from));
 }
 
 void KeptUploads::confirm(const std::string& upload, std::uint64_t size) {
-  if (const auto known = state_->find(upload); known && !known->has(size)) known->drop();
+  if (const auto known = uploads_->find(upload); known && !known->has(size)) known->drop();
 }
 
 void KeptUploads::drop(const std::string& upload) {
-  if (const auto known = state_->extract(upload)) known->drop();
+  if (const auto known = uploads_->extract(upload)) known->drop();
 }
 
-void KeptUploads::drop_idle() { state_->drop_before(state_->services.clock.steady() - kMaxPause); }
+void KeptUploads::drop_idle() { uploads_->drop_before(services_.clock.steady() - kMaxPause); }
+
+std::uint64_t KeptUploads::make_room(std::uint64_t bytes) { return uploads_->make_room(bytes); }
 
 async::Task<std::uint64_t> KeptUploads::finish(std::string upload, Source source,
                                                oci::Digest digest) {
-  Services& services = state_->services;
-  const auto known = state_->extract(upload);
+  Services& services = services_;
+  const auto uploads = uploads_;
+  const auto known = uploads->extract(upload);
   if (!known) co_return 0;
-  auto kept = known->take();
+  auto kept = known->take(services.clock.steady());
   known->drop();  // also where a Body is at it still
   if (!kept || !kept->ingest) co_return 0;
   source.kind = ContentKind::Blob;
-  source.asked = services.checks.recent().count();
-  auto work = [&] { return publish(services, source, digest, *kept); };
+  auto work = [&] { return publish(services, *uploads, source, digest, *kept); };
   const bool is_kept = co_await services.pool.run(work);
   co_return is_kept ? kept->size : 0;
 }

@@ -6,6 +6,9 @@
 // taken it under a digest, and the bytes have that digest, it is published in the store; anything
 // else (bytes that passed elsewhere, a full disk, an upload that is never ended) only means that it
 // is not kept: the push goes on.
+//
+// All of them together hold what the cache may hold (SizeLimit), and what others have in the cache
+// is not driven out for them: where there is no room, those go that were idle longest.
 #pragma once
 
 #include <chrono>
@@ -21,13 +24,15 @@
 
 namespace fairlead::cache {
 
+class UploadTable;
 struct Services;
 
 // One for all workers. Thread-safe. An upload is named by any text that tells it from others.
 class KeptUploads {
  public:
-  static constexpr std::size_t kMaxUploads = 1024;      // at once; more are not kept
-  static constexpr std::chrono::minutes kMaxPause{15};  // between two requests of one
+  static constexpr std::size_t kMaxUploads = 1024;                     // at once
+  static constexpr std::uint64_t kMaxBytes = std::uint64_t{64} << 30;  // if the cache has no limit
+  static constexpr std::chrono::minutes kMaxPause{5};  // between two requests of one
 
   explicit KeptUploads(Services& services);
   ~KeptUploads();
@@ -49,14 +54,18 @@ class KeptUploads {
   // ended goes only when others come.
   void drop_idle();
 
-  // The registry has taken it as `digest`, into the source's repository. Returns its size when it
-  // is verified and stored now, and 0 when it is not (then it is dropped). Nothing is left of it
-  // here in any case.
+  // Drops uploads, those that were idle longest first, until `bytes` are free that they held, or
+  // none is left. Returns how many bytes. (Of one that is being written to, only soon.) Blocks.
+  std::uint64_t make_room(std::uint64_t bytes);
+
+  // The registry has taken it as `digest`, into the source's repository, asked when the source
+  // says. Returns its size when it is verified and stored now, and 0 when it is not (then it is
+  // dropped). Nothing is left of it here in any case.
   async::Task<std::uint64_t> finish(std::string upload, Source source, oci::Digest digest);
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  Services& services_;
+  const std::shared_ptr<UploadTable> uploads_;  // bodies drop others for room
 };
 
 }  // namespace fairlead::cache

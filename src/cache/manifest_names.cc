@@ -53,11 +53,16 @@ ManifestNames names_in_file(int file, std::uint64_t size) {
   return text ? names_in(*text) : ManifestNames{};
 }
 
-bool says_type_in_file(int file, std::uint64_t size, std::string_view media_type) {
-  if (size > oci::kMaxManifestSize) return false;
+std::optional<std::string> type_in_file(int file, std::uint64_t size) {
+  if (size > oci::kMaxManifestSize) return std::nullopt;
   const auto text = read_file(file, size);
-  const auto manifest = text ? oci::parse_manifest(*text) : std::unexpected(Error{});
-  return manifest && manifest->media_type == media_type;
+  auto manifest = text ? oci::parse_manifest(*text) : std::unexpected(Error{});
+  if (!manifest) return std::nullopt;
+  return std::move(manifest->media_type);
+}
+
+bool says_type_in_file(int file, std::uint64_t size, std::string_view media_type) {
+  return type_in_file(file, size) == media_type;
 }
 
 }  // namespace fairlead::cache

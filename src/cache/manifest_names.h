@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -32,7 +34,11 @@ ManifestNames names_in(std::string_view manifest);
 // The same of a file that holds a manifest of `size` bytes. Blocks.
 ManifestNames names_in_file(int file, std::uint64_t size);
 
-// Whether the same says itself, by its words or its shape, that it is of `media_type`. Blocks.
+// The media type that the same says itself, by its words or its shape, that it is of; nullopt: it
+// does not parse. Blocks.
+std::optional<std::string> type_in_file(int file, std::uint64_t size);
+
+// Whether that is `media_type`. Blocks.
 bool says_type_in_file(int file, std::uint64_t size, std::string_view media_type);
 
 }  // namespace fairlead::cache

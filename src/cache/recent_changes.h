@@ -39,24 +39,42 @@ class RecentChanges {
   // `act` makes the change.
   template <class Act>
   void change(const std::string& what, Act act) {
-    const std::lock_guard lock(mutex_);
-    ++count_;
-    if (last_.size() >= kCapacity && !last_.contains(what)) {
-      // As if all that is forgotten had changed now: something is asked once more.
-      last_.clear();
-      floor_ = count_;
-    }
-    last_.insert_or_assign(what, count_);
-    act();
+    at_once([&](Held held) {
+      held.change(what);
+      act();
+    });
   }
 
   // Calls `act` unless `what` has changed since the count was `asked`. Whether it did.
   template <class Act>
   bool unless_changed(const std::string& what, std::uint64_t asked, Act act) {
+    return at_once([&](Held held) {
+      if (held.has_changed(what, asked)) return false;
+      act();
+      return true;
+    });
+  }
+
+  // What `act` may do while nothing else changes.
+  class Held {
+   public:
+    [[nodiscard]] bool has_changed(const std::string& what, std::uint64_t asked) const {
+      return of_.last_of(what) > asked;
+    }
+    // The number of the change, which `act` makes.
+    std::uint64_t change(const std::string& what) { return of_.note(what); }
+
+   private:
+    friend class RecentChanges;
+    explicit Held(RecentChanges& of) : of_(of) {}
+    RecentChanges& of_;
+  };
+
+  // Returns what `act` does, which is given a Held.
+  template <class Act>
+  auto at_once(Act act) {
     const std::lock_guard lock(mutex_);
-    if (last_of(what) > asked) return false;
-    act();
-    return true;
+    return act(Held(*this));
   }
 
  private:
@@ -65,13 +83,24 @@ class RecentChanges {
     return found == last_.end() ? floor_ : found->second;
   }
 
+  std::uint64_t note(const std::string& what) {
+    ++count_;
+    if (last_.size() >= kCapacity && !last_.contains(what)) {
+      // As if all that is forgotten had changed now: something is asked once more.
+      last_.clear();
+      floor_ = count_;
+    }
+    last_.insert_or_assign(what, count_);
+    return count_;
+  }
+
   mutable std::mutex mutex_;
   std::uint64_t count_ = 0;
   std::uint64_t floor_ = 0;  // the last change, at most, of what is not in last_
   std::unordered_map<std::string, std::uint64_t> last_;
 };
 
-// The tags of the source's repository, as one thing that changes.
+// The tags of the source's repository, as one thing that changes. (One of them: name_of_tag().)
 inline std::string tags_in(const Source& source) {
   return source.registry_name + "\n" + source.repository;
 }

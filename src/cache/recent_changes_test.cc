@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "cache/cache_fixture.h"
+#include "cache/knowledge.h"
 #include "cache/resolver.h"
 #include "oci/manifest.h"
 
@@ -27,6 +28,20 @@ TEST(RecentChangesTest, OnlyWhatHasChangedSinceIsKeptFromLearning) {
   EXPECT_TRUE(recent.unless_changed("a", recent.count(), learn));
   EXPECT_EQ(learnt, 3);
   EXPECT_LT(recent.last("b"), recent.last("a"));
+}
+
+TEST(RecentChangesTest, SeveralThingsChangeAtOnce) {
+  RecentChanges recent;
+  const auto asked = recent.count();
+  const auto number = recent.at_once([&](RecentChanges::Held held) {
+    EXPECT_FALSE(held.has_changed("a", asked));
+    held.change("a");
+    EXPECT_TRUE(held.has_changed("a", asked));
+    return held.change("b");
+  });
+  EXPECT_EQ(recent.last("b"), number);
+  EXPECT_EQ(recent.count(), number);
+  EXPECT_FALSE(recent.unless_changed("a", asked, [] {}));
 }
 
 TEST(RecentChangesTest, WhatIsForgottenCountsAsChanged) {
@@ -164,6 +179,34 @@ TEST_F(ChangeMeanwhileTest, AFillDoesNotLinkWhatWasDeletedMeanwhile) {
   EXPECT_TRUE(store_.holds(digest));
   EXPECT_FALSE(index_.has_link("reg.test", kTeam, digest));
   EXPECT_EQ(fetch(source(kTeam), digest).error().code, Code::NotFound);
+}
+
+TEST_F(ChangeMeanwhileTest, ALateHeadDoesNotLinkWhatWasDeletedMeanwhile) {
+  const auto digest = upstream_.put_blob(kTeam, "layer");
+  upstream_.script({.holds_answer = true});
+  std::optional<Result<upstream::ContentHead>> head;
+  begin(fetcher_.describe_anew(source(kTeam), digest), head);
+  wait_until_held();
+  checks_.recent().change(holding_of(source(kTeam), digest), [] {});
+  upstream_.release();
+  run_until([&] { return head.has_value(); });
+  EXPECT_TRUE(*head) << "who asked before";
+  EXPECT_FALSE(index_.has_link("reg.test", kTeam, digest));
+}
+
+TEST_F(ChangeMeanwhileTest, ALateNotFoundDoesNotUnlinkWhatWasPushedMeanwhile) {
+  const auto digest = oci::digest_of(oci::DigestAlgorithm::Sha256, as_byte_view(old_));
+  upstream_.script({.holds_answer = true});
+  std::optional<Result<upstream::ContentHead>> head;
+  begin(fetcher_.describe_anew(source(kTeam), digest), head);
+  wait_until_held();
+  ASSERT_TRUE(learn_push(services_, source(kTeam), digest));
+  upstream_.release();
+  run_until([&] { return head.has_value(); });
+  EXPECT_EQ(head->error().code, Code::NotFound);
+  EXPECT_TRUE(index_.has_link("reg.test", kTeam, digest));
+  EXPECT_FALSE(run(fetcher_.describe_anew(source(kTeam), digest)));
+  EXPECT_FALSE(index_.has_link("reg.test", kTeam, digest)) << "asked after it";
 }
 
 }  // namespace

@@ -279,6 +279,14 @@ TEST_F(ResolverTest, ATagIsServedThoughTheDiskIsFull) {
   EXPECT_EQ(space_.take_wanted(), old_.size());
 }
 
+TEST_F(ResolverTest, AManifestIsKeptUnderTheTypeThatItTellsItself) {
+  fail(Code::Unsupported);
+  const std::string text = R"({"schemaVersion":2,"manifests":[]})";
+  const auto digest = upstream_.put_manifest(kTeam, "1", text, kManifestType);
+  ASSERT_TRUE(resolve());
+  EXPECT_EQ(index_.content(digest)->media_type, "application/vnd.oci.image.index.v1+json");
+}
+
 TEST_F(ResolverTest, AManifestOverTheLimitIsRefusedWhetherItsSizeIsToldOrNot) {
   fail(Code::Unsupported);
   std::string text = R"({"schemaVersion":2})";

@@ -29,8 +29,8 @@ struct Source {
   BucketSource* bucket = nullptr;  // of the same worker; null: there is no cache.s3
   bool is_in_bucket = false;       // the bytes come from there, while it gives them
 
-  // How many changes there had been (recent_changes.h) when the registry was asked: what changed
-  // since then is not learned from its answer. nullopt: all is.
+  // How many changes there had been (recent_changes.h) when the registry was asked, or before: what
+  // changed since then is not learned from its answer. nullopt: all is.
   std::optional<std::uint64_t> asked{};
 
   // Whether what one may see the other may see too.

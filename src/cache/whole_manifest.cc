@@ -45,24 +45,24 @@ async::Task<Result<WholeManifest>> fetch_by_tag(Services& services, const Source
         registry + " sent " + digest.str() + " and called it " + claimed->str());
   }
   std::string media_type = download->head.media_type;
-  if (!oci::is_manifest_media_type(media_type)) {
-    // Without a digest to check against, a login page or the like must not pass for a manifest.
-    auto manifest = oci::parse_manifest(*text);
-    if (!manifest) {
-      co_return upstream_error(
-          Code::Corrupt, Retry::No,
-          registry + " answered " + tag + " with something that is not a manifest");
-    }
-    if (media_type.empty()) media_type = std::move(manifest->media_type);
+  auto manifest = oci::parse_manifest(*text);
+  // Without a digest to check against, a login page or the like must not pass for a manifest.
+  if (!oci::is_manifest_media_type(media_type) && !manifest) {
+    co_return upstream_error(
+        Code::Corrupt, Retry::No,
+        registry + " answered " + tag + " with something that is not a manifest");
   }
+  if (media_type.empty()) media_type = manifest->media_type;
   learn_content(services, source, digest, text->size(), media_type);
   auto shared = std::make_shared<const std::string>(*std::move(text));
-  const ManifestNames names = names_in(*shared);
+  // The attack: a type of one registry's choosing, for content that another one has as well.
+  const std::string own_type = manifest ? std::move(manifest->media_type) : media_type;
+  const ManifestNames names = manifest ? names_of(*std::move(manifest)) : ManifestNames{};
   learn_children(services.index, source, digest, names.manifests);
   auto keep = [&] {
     return keep_manifest(
         services, source,
-        {.digest = digest, .size = shared->size(), .media_type = media_type, .names = names.all()},
+        {.digest = digest, .size = shared->size(), .media_type = own_type, .names = names.all()},
         *shared);
   };
   co_await services.pool.run(keep);

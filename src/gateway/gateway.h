@@ -129,14 +129,17 @@ class Gateway {
   async::Task<> continue_upload(Exchange& exchange, const auth::Grant& grant);
   [[nodiscard]] std::optional<Mount> mount_of(const Exchange& exchange) const;
   void add_body(Exchange& exchange, const std::string& upload, upstream::Change& change);
-  async::Task<> respond_upload_begun(Exchange& exchange, Result<upstream::ChangeAnswer> answer,
+  // `source` is of before the registry was asked.
+  async::Task<> respond_upload_begun(Exchange& exchange, cache::Source source,
+                                     Result<upstream::ChangeAnswer> answer,
                                      std::optional<oci::Digest> digest);
   async::Task<> respond_session(Exchange& exchange, const upstream::ChangeAnswer& answer,
                                 auth::UploadSession session);
   void add_session(http::ResponseHead& head, const Exchange& exchange,
                    const upstream::ChangeAnswer& answer, auth::UploadSession session) const;
-  async::Task<> respond_blob_pushed(Exchange& exchange, const upstream::ChangeAnswer& answer,
-                                    std::string upload, std::optional<oci::Digest> digest);
+  async::Task<> respond_blob_pushed(Exchange& exchange, cache::Source source,
+                                    const upstream::ChangeAnswer& answer, std::string upload,
+                                    std::optional<oci::Digest> digest);
 
   // redirect.cc
   async::Task<bool> redirect(Exchange& exchange, const cache::Source& source,

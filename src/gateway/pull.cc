@@ -32,7 +32,8 @@ cache::Source Gateway::content_source(const Exchange& exchange, cache::ContentKi
                        .kind = kind,
                        .caller = exchange.relayed_as,
                        .registry_of_caller = exchange.registry_of_caller,
-                       .bucket = bucket_};
+                       .bucket = bucket_,
+                       .asked = cache_.checks.recent().count()};
   if (kind == cache::ContentKind::Manifest)
     source.accept = oci::manifest_accept(exchange.request.find_all("Accept"));
   return source;

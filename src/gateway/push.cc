@@ -92,6 +92,7 @@ async::Task<> Gateway::push_manifest(Exchange& exchange, const auth::Grant&) {
   if (!read) co_return co_await respond_error(exchange, read.error());
   const auto text = std::make_shared<const std::string>(*std::move(read));
 
+  const auto source = content_source(exchange, cache::ContentKind::Manifest);  // before it is asked
   const std::string content_type(exchange.request.find("Content-Type"));
   if (is_form(oci::bare_media_type(content_type))) {
     co_return co_await respond_error(exchange, 400, oci::ErrorCode::ManifestInvalid,
@@ -114,11 +115,10 @@ async::Task<> Gateway::push_manifest(Exchange& exchange, const auth::Grant&) {
   const oci::Digest digest = told && told->algorithm() == algorithm
                                  ? *told
                                  : oci::digest_of(algorithm, as_byte_view(*text));
-  co_await changes_.manifest_pushed(content_source(exchange, cache::ContentKind::Manifest),
-                                    {.digest = digest,
-                                     .media_type = oci::bare_media_type(content_type),
-                                     .text = text,
-                                     .tags = tags_of(operation, *answer)});
+  co_await changes_.manifest_pushed(source, {.digest = digest,
+                                             .media_type = oci::bare_media_type(content_type),
+                                             .text = text,
+                                             .tags = tags_of(operation, *answer)});
   exchange.record.outcome = telemetry::Outcome::Push;
   exchange.record.digest = digest.str();
   exchange.warning = answer->warning;

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "gateway/client_body.h"
@@ -96,6 +97,7 @@ async::Task<> Gateway::start_upload(Exchange& exchange, const auth::Grant&) {
     co_return co_await respond_error(exchange, 400, oci::ErrorCode::Unsupported,
                                      std::string(name) + " can be said once only");
   }
+  const auto source = content_source(exchange, cache::ContentKind::Blob);  // before it is asked
   if (const auto mount = mount_of(exchange)) {
     auto answer = co_await exchange.registry->change(
         {.method = "POST",
@@ -105,7 +107,7 @@ async::Task<> Gateway::start_upload(Exchange& exchange, const auth::Grant&) {
          .mounts_from = mount->from});
     // To be told to upload it is never wrong.
     if (answer && answer->is_success()) {
-      co_return co_await respond_upload_begun(exchange, std::move(answer), mount->digest);
+      co_return co_await respond_upload_begun(exchange, source, std::move(answer), mount->digest);
     }
   }
   const std::string query = query_of_upload(exchange.operation.query);
@@ -115,7 +117,7 @@ async::Task<> Gateway::start_upload(Exchange& exchange, const auth::Grant&) {
                           .path = oci::with_query(std::string(kUploads), query)};
   if (digest) add_body(exchange, exchange.record.id, change);
   auto answer = co_await exchange.registry->change(std::move(change));
-  co_await respond_upload_begun(exchange, std::move(answer), digest);
+  co_await respond_upload_begun(exchange, source, std::move(answer), digest);
 }
 
 // What a POST asks to be mounted, in the registry's names; nullopt: nothing, or not from there. The
@@ -134,7 +136,7 @@ std::optional<Gateway::Mount> Gateway::mount_of(const Exchange& exchange) const 
   return Mount{.digest = *std::move(digest), .from = target->remote_repository};
 }
 
-async::Task<> Gateway::respond_upload_begun(Exchange& exchange,
+async::Task<> Gateway::respond_upload_begun(Exchange& exchange, cache::Source source,
                                             Result<upstream::ChangeAnswer> answer,
                                             std::optional<oci::Digest> digest) {
   const bool is_whole = answer && answer->status == 201;
@@ -143,7 +145,7 @@ async::Task<> Gateway::respond_upload_begun(Exchange& exchange,
   if (!answer) co_return co_await respond_error(exchange, answer.error());
   if (!answer->is_success()) co_return co_await respond_refused_change(exchange, *answer);
   if (is_whole) {
-    co_return co_await respond_blob_pushed(exchange, *answer, exchange.record.id,
+    co_return co_await respond_blob_pushed(exchange, std::move(source), *answer, exchange.record.id,
                                            std::move(digest));
   }
   if (answer->location.empty()) {
@@ -181,6 +183,7 @@ async::Task<> Gateway::continue_upload(Exchange& exchange, const auth::Grant&) {
   }
   if (is_end || method == "PATCH") add_body(exchange, session.id, change);
 
+  const auto source = content_source(exchange, cache::ContentKind::Blob);  // before it is asked
   const bool has_body = change.stream != nullptr;
   const auto answer = co_await exchange.registry->change(std::move(change));
   const bool is_success = answer && answer->is_success();
@@ -196,7 +199,7 @@ async::Task<> Gateway::continue_upload(Exchange& exchange, const auth::Grant&) {
     co_return co_await respond_refused_change(exchange, *answer, std::move(head));
   }
   if (is_end && answer->status != 202) {
-    co_return co_await respond_blob_pushed(exchange, *answer, session.id,
+    co_return co_await respond_blob_pushed(exchange, source, *answer, session.id,
                                            digest_parameter(exchange.operation.query));
   }
   if (method == "DELETE") {
@@ -255,21 +258,20 @@ void Gateway::add_session(http::ResponseHead& head, const Exchange& exchange,
   if (!answer.upload_uuid.empty()) head.add("Docker-Upload-UUID", answer.upload_uuid);
 }
 
-async::Task<> Gateway::respond_blob_pushed(Exchange& exchange, const upstream::ChangeAnswer& answer,
-                                           std::string upload, std::optional<oci::Digest> digest) {
-  const auto source = content_source(exchange, cache::ContentKind::Blob);
+async::Task<> Gateway::respond_blob_pushed(Exchange& exchange, cache::Source source,
+                                           const upstream::ChangeAnswer& answer, std::string upload,
+                                           std::optional<oci::Digest> digest) {
   const auto told = oci::Digest::parse(answer.digest);
   // What the registry says that it has, it has; what the client says, only where that is no other.
   const bool is_other =
       told && digest && told->algorithm() == digest->algorithm() && *told != *digest;
   if (is_other || !digest) digest = told;
-  std::uint64_t size = 0;
   if (cache_.uploads != nullptr && digest && !is_other) {
-    size = co_await cache_.uploads->finish(std::move(upload), source, *digest);
+    std::ignore = co_await cache_.uploads->finish(std::move(upload), source, *digest);
   } else if (cache_.uploads != nullptr) {
     cache_.uploads->drop(upload);
   }
-  if (told || digest) changes_.blob_pushed(source, told ? *told : *digest, size);
+  if (told || digest) changes_.blob_pushed(source, told ? *told : *digest);
   exchange.record.outcome = telemetry::Outcome::Push;
   if (digest) exchange.record.digest = digest->str();
   auto head = make_head(exchange, answer.status);

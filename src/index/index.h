@@ -86,8 +86,8 @@ class Index {
   // nor a media type that is known.
   virtual void describe(const oci::Digest& digest, std::string media_type, std::uint64_t size) = 0;
 
-  // It is in the store now, `created` = `last_use` = `now`. An empty media type does not replace
-  // a known one. A use of what it names.
+  // It is in the store now, `created` = `last_use` = `now`. A media type does not replace that of
+  // stored content, nor an empty one any. A use of what it names.
   virtual void add_stored(const oci::Digest& digest, std::string media_type, std::uint64_t size,
                           DigestList names, WallTime now) = 0;
 

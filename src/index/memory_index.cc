@@ -155,6 +155,8 @@ void MemoryIndex::add_stored(const oci::Digest& digest, std::string media_type, 
     Shard& shard = shard_of(digest);
     const std::lock_guard lock(shard.mutex);
     Entry& entry = find_or_add(shard, digest);
+    const bool has_type = entry.info.is_stored && !entry.info.media_type.empty();
+    if (has_type || media_type.empty()) media_type = std::move(entry.info.media_type);
     if (entry.info.is_stored) {
       stored_bytes_ -= entry.info.size;
     } else {
@@ -162,7 +164,6 @@ void MemoryIndex::add_stored(const oci::Digest& digest, std::string media_type, 
       ++stored_contents_;
     }
     stored_bytes_ += size;
-    if (media_type.empty()) media_type = std::move(entry.info.media_type);
     entry.info = {
         .media_type = std::move(media_type),
         .size = size,

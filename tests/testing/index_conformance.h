@@ -129,10 +129,20 @@ TYPED_TEST_P(IndexConformance, TheTypeOfStoredContentStands) {
   this->index_->add_stored(this->digest_, "application/right", 100, {}, at(10));
   this->index_->describe(this->digest_, "application/wrong", 100);
   this->index_->describe(this->digest_, "", 100);
+  this->index_->add_stored(this->digest_, "application/wrong", 100, {}, at(11));
   EXPECT_EQ(this->index_->content(this->digest_)->media_type, "application/right");
   this->index_->add_stored(this->other_, "", 100, {}, at(10));
   this->index_->describe(this->other_, "application/told", 100);
   EXPECT_EQ(this->index_->content(this->other_)->media_type, "application/told");
+}
+
+TYPED_TEST_P(IndexConformance, WhatWasStoredWithoutATypeGetsOne) {
+  this->index_->add_stored(this->digest_, "", 100, {}, at(10));
+  this->index_->add_stored(this->digest_, "application/told", 100, {}, at(11));
+  EXPECT_EQ(this->index_->content(this->digest_)->media_type, "application/told");
+  this->index_->describe(this->other_, "application/old", 100);
+  this->index_->add_stored(this->other_, "application/new", 100, {}, at(11));
+  EXPECT_EQ(this->index_->content(this->other_)->media_type, "application/new");
 }
 
 TYPED_TEST_P(IndexConformance, AUseOfAManifestIsAUseOfAllThatItNames) {
@@ -322,10 +332,10 @@ REGISTER_TYPED_TEST_SUITE_P(IndexConformance, NothingIsKnownAtFirst,
                             TheLastDescriptionStands,
                             StoredContentIsCountedOnceAndForgottenWithItsLinks,
                             WhatIsUnstoredKeepsItsLinks, TheTypeOfStoredContentStands,
-                            AUseOfAManifestIsAUseOfAllThatItNames, VisitsWhatIsStored,
-                            TagsAreKeptByRepositoryNameAndVariant, ATagIsRemovedInAllItsVariants,
-                            TheTagsThatMeanADigestAreRemoved, TheFirstSightStands,
-                            AFirstSightInTheFutureIsPutRight, AUseInTheFutureIsPutRight,
-                            DocumentsAreKept, ManyThreadsUseItAtOnce);
+                            WhatWasStoredWithoutATypeGetsOne, AUseOfAManifestIsAUseOfAllThatItNames,
+                            VisitsWhatIsStored, TagsAreKeptByRepositoryNameAndVariant,
+                            ATagIsRemovedInAllItsVariants, TheTagsThatMeanADigestAreRemoved,
+                            TheFirstSightStands, AFirstSightInTheFutureIsPutRight,
+                            AUseInTheFutureIsPutRight, DocumentsAreKept, ManyThreadsUseItAtOnce);
 
 }  // namespace fairlead::testing
