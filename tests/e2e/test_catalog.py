@@ -91,6 +91,17 @@ def test_everybody_sees_what_they_may_pull(registry, users):
         assert listed(gateway, headers=bearer(get_token(gateway, challenge(refused))))[0] == []
 
 
+def test_nothing_is_asked_for_who_may_see_nothing(users):
+    with Registry() as own:
+        rules = [{"who": "alice", "repositories": ["**"], "actions": ["pull"]}]
+        with guarded(own, {"users": users, "rules": rules, "anonymous": []},
+                     catalog=True) as gateway:
+            assert_error(fetch(gateway.url, "/v2/_catalog"), 401, "UNAUTHORIZED")
+            assert own.count("GET", "/_catalog") == 0
+            assert listed(gateway, headers={"Authorization": basic(*ALICE)})[0] == []
+            assert own.count("GET", "/_catalog") == 1
+
+
 def test_anonymous_callers_see_what_they_may_pull(registry, users):
     rules = [{"who": "anonymous", "repositories": ["one"], "actions": ["pull"]}]
     with guarded(registry, {"users": users, "rules": rules, "anonymous": []},

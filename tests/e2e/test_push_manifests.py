@@ -3,6 +3,7 @@
 the names of the client."""
 
 import json
+from contextlib import ExitStack
 
 import pytest
 from testbed import images
@@ -11,6 +12,7 @@ from testbed.oci_registry import OciRegistry
 from testbed.push_protocol import ALL, Repository, codes, writable
 from testbed.registry import Registry
 from testbed.uploader import Uploader
+from testbed.waiting import wait_until
 
 ROUTES = [{"match": "team/", "to": "up/corp/apps/", "allow": ALL}]
 IMAGE = images.image([images.noise_layer("pushed", 2000), images.noise_layer("more", 500)])
@@ -160,6 +162,24 @@ def test_larger(complete, length):
     assert answer.error_codes() == ["SIZE_INVALID"]
     assert complete.registry.count("PUT") == 0
     assert app.manifest("larger").status == 404
+
+
+def test_those_that_never_end_leave_no_room_for_others():
+    """64 MiB of them are on their way at once; who comes then is told to come again."""
+    with (OciRegistry() as registry,
+          writable(registry, routes=ROUTES, server={"workers": 1}) as gateway):
+        gateway.registry = registry
+        app = repository(gateway)
+        with ExitStack() as unfinished:
+            for number in range(16):
+                upload = unfinished.enter_context(
+                    Uploader(gateway.host, "PUT", app.target(f"manifests/{number}"), 4 * MIB,
+                             expect=True))
+                assert upload.wanted()
+            refused = app.put_manifest("1", IMAGE)
+            assert_error(refused, 429, "TOOMANYREQUESTS")
+            assert refused.headers["Retry-After"] == "1"
+        wait_until(lambda: app.put_manifest("1", IMAGE).status == 201, "room for a manifest")
 
 
 def test_chunked(app):
