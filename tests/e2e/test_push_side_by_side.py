@@ -55,6 +55,9 @@ DIFFERENCES = [
     Difference("No manifest is larger than 4 MiB; docker-registry calls it invalid", [
         ("end-7a", "more than 4 MiB")], {"status", "codes", "messages"},
         {"status": 413, "codes": ["SIZE_INVALID"]}, [DISTRIBUTION]),
+    Difference("Of several errors the first is passed on", [
+        ("end-7a", "in a repository that is not made")], {"codes", "messages"},
+        {"status": 400, "codes": ["MANIFEST_BLOB_UNKNOWN"]}, [DISTRIBUTION]),
     Difference("What the gateway refuses by itself it says in its own words",
                [("end-6", "what is no digest"), ("end-6", "no digest"), ("end-7a", "more than 4 MiB"),
                 *((end, NEVER) for end in ("end-5", "end-6", "end-13", "end-14"))],

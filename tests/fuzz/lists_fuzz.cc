@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Input: a query, a line feed, and an upstream's list of tags, of referrers or of repositories, or
 // a manifest that refers to another. What is kept of it is sorted, without repetitions, and pages
-// of it put together are the whole. Modules: oci
+// of it put together are the whole.
+// Modules: oci
 #include <algorithm>
 #include <string>
 #include <vector>
