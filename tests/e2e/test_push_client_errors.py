@@ -281,7 +281,8 @@ def test_docker_outlasts_a_restart_of_the_registry(all_clients, small, path):
 
 
 def test_a_page_that_says_200_is_no_yes(upstream, gateway, path):
-    """As a portal answers that wants somebody to log in: nothing was pushed, and nothing is kept."""
+    """As a portal answers that wants somebody to log in: nothing is taken for pushed, or kept; what
+    there is, the registry is asked."""
     layer = b"a layer that is not there"
     upstream.fault("PUT", "/(manifests|uploads)/", failing(200, HTML))
     content = images.image([images.noise_layer(path, 100)])
@@ -292,9 +293,11 @@ def test_a_page_that_says_200_is_no_yes(upstream, gateway, path):
     for answer in (written, sent):
         assert_error(answer, 502, "UNAVAILABLE")
         assert_discreet(answer.body.decode(), upstream)
-    for target in (f"manifests/{content.digest}", "manifests/1.0", f"blobs/{images.sha256(layer)}"):
-        assert fetch(gateway.url, f"/v2/{path}/{target}",
-                     headers={"Accept": content.media_type}).status == 404
+    assert not gateway.records(outcome="push")
+    for target in (f"manifests/{content.digest}", f"blobs/{images.sha256(layer)}"):
+        asked = len(upstream.seen("GET", target.rpartition("/")[2]))
+        fetch(gateway.url, f"/v2/{path}/{target}", headers={"Accept": content.media_type})
+        assert len(upstream.seen("GET", target.rpartition("/")[2])) == asked + 1
 
 
 def test_docker_gives_up_at_once_what_is_refused(guarded, all_clients, small, path):
