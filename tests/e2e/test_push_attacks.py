@@ -119,14 +119,17 @@ def test_the_storage_gets_no_login_for_what_it_names_at_the_registry():
     """It is sent the parts of an upload, and says that it goes on at a manifest of the registry."""
     robot = {"username": "robot", "password": "s3cret"}
     with FaultyUpstream() as registry, FaultyUpstream() as storage:
-        with writable(registry, routes=ROUTES, **robot) as gateway:
+        with writable(registry, routes=ROUTES, server={"workers": 1}, **robot) as gateway:
             app = Repository(gateway.url, "mine/app")
+            registry.fault("*", "", failing(401, b"", headers={
+                "WWW-Authenticate": 'Basic realm="registry"'}), times=1)
             registry.fault("POST", "/blobs/uploads/", failing(
                 202, b"", headers={"Location": storage.url + "/put/1", "Range": "0-0"}))
             storage.fault("PATCH", "/put/", failing(202, b"", headers={
                 "Location": registry.url + "/v2/corp/theirs/app/manifests/1", "Range": "0-3"}))
             sent = app.patch(app.open(), b"data")
             app.cancel(sent)
+            assert any("authorization" in request.headers for request in registry.seen("POST"))
             for request in registry.seen("DELETE"):
                 assert "authorization" not in request.headers
 
