@@ -44,6 +44,7 @@ TEST_F(RegistryChangeLoginTest, AsksForTheRightThatIsNeeded) {
   EXPECT_TRUE(put_manifest());
   EXPECT_EQ(last_token(), prefix + "pull%2Cpush&client_id=fairlead");
   good_ = 2;
+  reply_ = {.status = 202};
   EXPECT_TRUE(erase());
   EXPECT_EQ(last_token(), prefix + "delete&client_id=fairlead");
   good_ = 3;
