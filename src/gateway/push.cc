@@ -87,17 +87,17 @@ std::vector<std::string> tags_of(const oci::Operation& operation,
 
 async::Task<> Gateway::push_manifest(Exchange& exchange, const auth::Grant&) {
   const auto& operation = exchange.operation;
+  const std::string content_type(exchange.request.find("Content-Type"));
+  if (is_form(oci::bare_media_type(content_type))) {
+    co_return co_await respond_error(exchange, 400, oci::ErrorCode::ManifestInvalid,
+                                     "a form is no manifest");
+  }
   auto share = manifest_bytes_.share();
   auto read = co_await read_manifest(exchange, share);
   if (!read) co_return co_await respond_error(exchange, read.error());
   const auto text = std::make_shared<const std::string>(*std::move(read));
 
   const auto source = content_source(exchange, cache::ContentKind::Manifest);  // before it is asked
-  const std::string content_type(exchange.request.find("Content-Type"));
-  if (is_form(oci::bare_media_type(content_type))) {
-    co_return co_await respond_error(exchange, 400, oci::ErrorCode::ManifestInvalid,
-                                     "a form is no manifest");
-  }
   const auto answer = co_await exchange.registry->change(
       {.method = "PUT",
        .repository = exchange.target.remote_repository,

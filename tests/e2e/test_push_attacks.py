@@ -162,8 +162,8 @@ def test_uploads_that_never_end_hold_no_more_than_the_cache_may():
         assert kept.blob(DIGEST).body == SECRET, "it was not driven out"
 
 
-def test_a_session_is_not_for_who_has_a_name_like_its_callers(guarded, bob):
-    """An access token in its place, and the session where a token belongs: neither is the other."""
+def test_a_session_is_no_token(guarded, bob):
+    """Both are sealed with the same keys; shown as a token, it lets nobody in."""
     at = bob.where(bob.open())
     session = at.rpartition("/")[2].partition("?")[0]
     answer = fetch(guarded.url, "/v2/mine/app/tags/list",
